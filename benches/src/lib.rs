@@ -1,0 +1,1 @@
+//! Measurements: criterion benches, load generators, comparisons with peers.

@@ -1,0 +1,1 @@
+//! The booking domain: people, schedules, availability, bookings, the outbox, message texts.

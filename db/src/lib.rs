@@ -1,0 +1,1 @@
+//! SQLite and PostgreSQL behind one enum, with one SQL text for both.

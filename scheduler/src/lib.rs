@@ -1,0 +1,1 @@
+//! Delivery: account leases, the dispatcher, everything that time causes.

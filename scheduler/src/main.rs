@@ -1,0 +1,3 @@
+//! The `scheduler` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! An asynchronous WhatsApp client on tokio, and the wa-client command.

@@ -1,0 +1,3 @@
+//! The `wa-client` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The WhatsApp multi-device protocol as pure functions and state machines.
