@@ -121,6 +121,7 @@ impl Default for Bench {
 impl Bench {
     /// Reads the command line: only cases whose name holds one of the arguments run; `SAMPLES` sets how many samples
     /// are taken (60).
+    #[expect(clippy::disallowed_methods, reason = "a measuring program is configured by its environment")]
     pub fn new() -> Self {
         let counting = client_request(RUNNING_ON_VALGRIND, 0) != 0;
         let filter = std::env::args().skip(1).collect();
@@ -248,9 +249,7 @@ impl Bench {
             return;
         }
         let rate = if bytes > 0 { format!("{:.0}", bytes as f64 * 1e3 / tenth) } else { "-".into() };
-        println!(
-            "{name:<56} {median:>11.1} {tenth:>11.1} {least:>11.1} {rate:>9} {allocations:>8.2} {allocated:>9.0}"
-        );
+        println!("{name:<56} {median:>11.1} {tenth:>11.1} {least:>11.1} {rate:>9} {allocations:>8.2} {allocated:>9.0}");
     }
 }
 
