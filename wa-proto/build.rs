@@ -17,10 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut paths = Vec::new();
     for message in descriptors.file.iter().flat_map(|file| &file.message_type) {
         let name = message.name();
-        assert!(
-            message.nested_type.is_empty(),
-            "{name} nests a message: its Debug would be missing"
-        );
+        assert!(message.nested_type.is_empty(), "{name} nests a message: its Debug would be missing");
         paths.push(format!(".{PACKAGE}.{name}"));
         writeln!(
             redacted,
@@ -31,10 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    prost_build::Config::new()
-        .skip_debug(&paths)
-        .out_dir(&out)
-        .compile_fds(descriptors)?;
+    prost_build::Config::new().skip_debug(&paths).out_dir(&out).compile_fds(descriptors)?;
     fs::write(out.join("wa.debug.rs"), redacted)?;
     Ok(())
 }

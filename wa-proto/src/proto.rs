@@ -6,10 +6,7 @@
 //!
 //! `Debug` shows the name of the type only: the contents are keys, phone numbers and texts.
 
-#![expect(
-    missing_docs,
-    reason = "generated; the fields are described in proto/wa.proto"
-)]
+#![expect(missing_docs, reason = "generated; the fields are described in proto/wa.proto")]
 #![expect(clippy::pedantic, reason = "generated; the style of prost is not ours")]
 
 pub use prost::Message as ProtobufMessage;

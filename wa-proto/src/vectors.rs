@@ -7,18 +7,19 @@ pub(crate) fn signal() -> Value {
     serde_json::from_str(include_str!("../vectors/signal.json")).unwrap()
 }
 
+/// The pairing vectors: payloads, QR code, pair-success, pairing code, passkey, digest, session ids.
+pub(crate) fn pairing() -> Value {
+    serde_json::from_str(include_str!("../vectors/pairing.json")).unwrap()
+}
+
 /// The elements of an array.
 pub(crate) fn list(value: &Value) -> &[Value] {
-    value
-        .as_array()
-        .map_or_else(|| panic!("not a list: {value}"), Vec::as_slice)
+    value.as_array().map_or_else(|| panic!("not a list: {value}"), Vec::as_slice)
 }
 
 /// A string.
 pub(crate) fn text(value: &Value) -> &str {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("not a string: {value}"))
+    value.as_str().unwrap_or_else(|| panic!("not a string: {value}"))
 }
 
 /// A string of hexadecimal digits, decoded.

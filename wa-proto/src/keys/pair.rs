@@ -28,10 +28,7 @@ impl KeyPair {
         private
             .into_iter()
             .zip(public)
-            .map(|(private, point)| Self {
-                private,
-                public: PublicKey::from_bytes(point.to_bytes()),
-            })
+            .map(|(private, point)| Self { private, public: PublicKey::from_bytes(point.to_bytes()) })
             .collect()
     }
 

@@ -14,19 +14,14 @@ pub const TYPE_BYTE: u8 = 5;
 /// Source: <https://cr.yp.to/ecdh.html#validate>; vectors `x25519.must_reject`.
 const LOW_ORDER: [[u8; 32]; 7] = [
     [0; 32],
+    [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     [
-        1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        0, 0,
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09,
+        0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
     ],
     [
-        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4,
-        0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49,
-        0xb8, 0x00,
-    ],
-    [
-        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef,
-        0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f,
-        0x11, 0x57,
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04, 0x44,
+        0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57,
     ],
     field_prime_plus(0xec),
     field_prime_plus(0xed),
@@ -67,10 +62,7 @@ impl PublicKey {
     ///
     /// [`KeyError::MalformedKey`] for any other length.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyError> {
-        bytes
-            .try_into()
-            .map(Self)
-            .map_err(|_| KeyError::MalformedKey)
+        bytes.try_into().map(Self).map_err(|_| KeyError::MalformedKey)
     }
 
     /// Reads the form with the type byte: exactly 33 bytes, the first [`TYPE_BYTE`].
@@ -106,10 +98,7 @@ impl PublicKey {
     pub fn is_low_order(&self) -> bool {
         let mut masked = self.0;
         masked[31] &= 0x7f;
-        LOW_ORDER
-            .iter()
-            .fold(Choice::from(0), |found, low| found | low.ct_eq(&masked))
-            .into()
+        LOW_ORDER.iter().fold(Choice::from(0), |found, low| found | low.ct_eq(&masked)).into()
     }
 
     /// Refuses keys of low order; to be called before a received key is stored.
@@ -131,10 +120,7 @@ impl PublicKey {
     /// [`KeyError::WeakKey`].
     pub fn require_verifying(&self) -> Result<(), KeyError> {
         self.require_strong()?;
-        self.montgomery()
-            .to_edwards(0)
-            .map(drop)
-            .ok_or(KeyError::WeakKey)
+        self.montgomery().to_edwards(0).map(drop).ok_or(KeyError::WeakKey)
     }
 
     /// Checks an XEdDSA signature over `message`.

@@ -24,10 +24,7 @@ impl Signature {
     ///
     /// [`KeyError::MalformedSignature`] for any other length.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyError> {
-        bytes
-            .try_into()
-            .map(Self)
-            .map_err(|_| KeyError::MalformedSignature)
+        bytes.try_into().map(Self).map_err(|_| KeyError::MalformedSignature)
     }
 
     /// Returns the 64 bytes.

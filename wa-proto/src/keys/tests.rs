@@ -11,14 +11,8 @@ fn public_keys_and_clamping_match_the_vectors() {
     for vector in list(&signal()["x25519"]["public_keys"]) {
         let private = PrivateKey::from_bytes(array(&vector["private"]));
         assert_eq!(private.expose(), &array(&vector["clamped"]));
-        assert_eq!(
-            private.public_key().as_bytes(),
-            &array(&vector["public_raw"])
-        );
-        assert_eq!(
-            private.public_key().to_typed_bytes(),
-            array(&vector["public_serialized"])
-        );
+        assert_eq!(private.public_key().as_bytes(), &array(&vector["public_raw"]));
+        assert_eq!(private.public_key().to_typed_bytes(), array(&vector["public_serialized"]));
     }
 }
 
@@ -28,12 +22,7 @@ fn agreements_match_the_vectors() {
         let private = PrivateKey::from_bytes(array(&vector["private"]));
         let public = PublicKey::from_bytes(array(&vector["public"]));
         let shared = private.agree(&public).unwrap();
-        assert_eq!(
-            shared.as_bytes(),
-            &array(&vector["shared"]),
-            "{}",
-            vector["name"]
-        );
+        assert_eq!(shared.as_bytes(), &array(&vector["shared"]), "{}", vector["name"]);
     }
 }
 
@@ -56,12 +45,7 @@ fn agreements_with_low_order_keys_are_refused() {
 fn typed_keys_parse_strictly() {
     for vector in list(&signal()["public_key_parsing"]) {
         let parsed = PublicKey::from_typed_slice(&bytes(&vector["bytes"]));
-        assert_eq!(
-            parsed.is_ok(),
-            vector["accept"].as_bool().unwrap(),
-            "{}",
-            vector["note"]
-        );
+        assert_eq!(parsed.is_ok(), vector["accept"].as_bool().unwrap(), "{}", vector["note"]);
     }
 }
 
@@ -72,14 +56,8 @@ fn signatures_match_the_vectors() {
         let message = bytes(&vector["message"]);
         let signature = private.sign_with_random(&message, &array(&vector["random"]));
         assert_eq!(signature.as_bytes(), &array(&vector["signature"]));
-        assert_eq!(
-            u64::from(signature.sign_bit()),
-            vector["sign_bit"].as_u64().unwrap()
-        );
-        assert_eq!(
-            SigningKey::new(&private).edwards_bytes(),
-            &array(&vector["edwards_public"])
-        );
+        assert_eq!(u64::from(signature.sign_bit()), vector["sign_bit"].as_u64().unwrap());
+        assert_eq!(SigningKey::new(&private).edwards_bytes(), &array(&vector["edwards_public"]));
         private.public_key().verify(&message, &signature).unwrap();
     }
 }
@@ -131,10 +109,7 @@ fn many_pairs_are_the_pairs_made_one_by_one() {
 #[test]
 fn debug_output_shows_no_key() {
     let pair = KeyPair::generate(&mut ChaCha20Rng::seed_from_u64(3));
-    assert_eq!(
-        format!("{pair:?}"),
-        "KeyPair { private: PrivateKey(..), public: PublicKey(..) }"
-    );
+    assert_eq!(format!("{pair:?}"), "KeyPair { private: PrivateKey(..), public: PublicKey(..) }");
     let shared = pair.private().agree(pair.public()).unwrap();
     assert_eq!(format!("{shared:?}"), "SharedSecret(..)");
 }

@@ -41,11 +41,7 @@ impl SigningKey {
     #[must_use]
     pub(crate) fn from_stored(private: PrivateKey, edwards: [u8; 32]) -> Self {
         let scalar = Scalar::from_bytes_mod_order(*private.expose());
-        Self {
-            private,
-            scalar,
-            edwards: CompressedEdwardsY(edwards),
-        }
+        Self { private, scalar, edwards: CompressedEdwardsY(edwards) }
     }
 
     /// Returns the private key.
@@ -108,17 +104,11 @@ impl VerifyingKey {
     ///
     /// [`KeyError::WeakKey`] if the key has no Edwards form, or one of small order, under which anybody can sign.
     pub fn new(public: &PublicKey, sign_bit: u8) -> Result<Self, KeyError> {
-        let point = public
-            .montgomery()
-            .to_edwards(sign_bit & 1)
-            .ok_or(KeyError::WeakKey)?;
+        let point = public.montgomery().to_edwards(sign_bit & 1).ok_or(KeyError::WeakKey)?;
         if point.is_small_order() {
             return Err(KeyError::WeakKey);
         }
-        Ok(Self {
-            negated: -point,
-            edwards: point.compress(),
-        })
+        Ok(Self { negated: -point, edwards: point.compress() })
     }
 
     /// Returns the sign for which the key was converted.
@@ -142,13 +132,8 @@ impl VerifyingKey {
             return Err(KeyError::BadSignature);
         }
         let challenge = hash_to_scalar(&[&commitment, self.edwards.as_bytes(), message]);
-        let expected =
-            EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &self.negated, &response);
-        if expected.compress().as_bytes().ct_eq(&commitment).into() {
-            Ok(())
-        } else {
-            Err(KeyError::BadSignature)
-        }
+        let expected = EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &self.negated, &response);
+        if expected.compress().as_bytes().ct_eq(&commitment).into() { Ok(()) } else { Err(KeyError::BadSignature) }
     }
 }
 

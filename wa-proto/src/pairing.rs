@@ -1,0 +1,4 @@
+//! Linking a companion device to an account, in both roles: the companion (this client) and the primary phone
+//! (the local server's simulated phones).
+
+pub mod adv;
