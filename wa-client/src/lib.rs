@@ -1,1 +1,14 @@
-//! An asynchronous WhatsApp client on tokio, and the wa-client command.
+//! An asynchronous WhatsApp client on tokio.
+//!
+//! The protocol itself is in [`wa_proto`]; this crate adds what that one deliberately lacks: sockets, a
+//! clock, randomness, a store, and one task per account that drives the protocol with them.
+
+mod backoff;
+mod endpoint;
+mod status;
+pub mod store;
+mod transport;
+
+pub use endpoint::{Endpoint, EndpointError};
+pub use status::{Disconnect, Status};
+pub use transport::TransportError;

@@ -1,0 +1,3 @@
+//! Whole flows of the client: its stores on real databases, and its connection against the sandbox.
+
+mod store;

@@ -1,0 +1,3 @@
+//! One conformance suite, run on every store.
+
+mod conformance;
