@@ -1,0 +1,139 @@
+//! Opening a database, and what it hands out.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use crate::connection::{Connection, Tx};
+use crate::error::Error;
+use crate::migration::{Component, MigrateError};
+use crate::sqlite::SqliteDb;
+
+/// How long a caller waits for a connection before [`Error::Busy`] or [`Error::Unavailable`].
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Prepared statements kept per connection; the oldest goes when there are more.
+pub(crate) const STATEMENTS_KEPT: usize = 256;
+
+/// A database: a SQLite file or a PostgreSQL server. A cheap handle; clones share the connections.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Db {
+    /// A SQLite file: one connection that writes, several that read.
+    Sqlite(SqliteDb),
+    /// A PostgreSQL server.
+    Postgres(PgPool),
+}
+
+/// Settings of [`Db::connect_with`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// The most connections to a PostgreSQL server at once; who comes after them waits. Default 16.
+    pub postgres_connections: u32,
+    /// The most SQLite connections that read at once; who comes after them waits. Default 4.
+    pub sqlite_readers: u32,
+    /// Whether a SQLite commit waits until the disk has it. Default yes: a confirmed booking and the state of a
+    /// message key must survive a power cut, and shared commits make the wait affordable. Without it a power cut may
+    /// take the last commits back; a crash of the process never does.
+    pub sqlite_full_sync: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { postgres_connections: 16, sqlite_readers: 4, sqlite_full_sync: true }
+    }
+}
+
+impl Db {
+    /// Opens `url`: `sqlite:path/to/file.db` (made if missing, its folder too), `sqlite::memory:` (gone with the last
+    /// handle; for examples and tests: its readers see what is not committed yet) or `postgres://user:password@host/database`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Defect`] when the URL is not one of these, [`Error::Unavailable`] when there is nothing behind it.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        Self::connect_with(url, &Options::default()).await
+    }
+
+    /// Like [`connect`](Self::connect), with `options`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect).
+    pub async fn connect_with(url: &str, options: &Options) -> Result<Self, Error> {
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let connect = PgConnectOptions::from_str(url)?.statement_cache_capacity(STATEMENTS_KEPT);
+            let pool = PgPoolOptions::new()
+                .max_connections(options.postgres_connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                // A connection is tested when it comes back, off the caller's path.
+                .test_before_acquire(false)
+                .connect_with(connect)
+                .await?;
+            return Ok(Self::Postgres(pool));
+        }
+        if url.starts_with("sqlite:") {
+            return Ok(Self::Sqlite(SqliteDb::open(url, options).await?));
+        }
+        Err(sqlx::Error::Configuration("a database URL starts with sqlite: or postgres:".into()).into())
+    }
+
+    /// A connection to read with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] or [`Error::Unavailable`] when none is to be had within ten seconds.
+    pub async fn read(&self) -> Result<Connection, Error> {
+        Ok(match self {
+            Self::Sqlite(sqlite) => Connection::sqlite(sqlite.read().await?),
+            Self::Postgres(pool) => Connection::postgres(pool.acquire().await?),
+        })
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// On SQLite it has the writing connection to itself (`begin immediate`). Transactions that queue for that
+    /// connection meanwhile run one after the other as savepoints, and one commit ends all: each call of
+    /// [`Tx::commit`] returns when that commit is durable, and a transaction that is dropped or fails is undone alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] when others write for too long, [`Error::Unavailable`] when the database is gone.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Sqlite(sqlite) => Tx::sqlite(sqlite.begin().await?),
+            Self::Postgres(pool) => Tx::postgres(pool.begin().await?),
+        })
+    }
+
+    /// Brings the tables of `component` up to its last step.
+    ///
+    /// # Errors
+    ///
+    /// See [`MigrateError`]; steps before the failing one stay.
+    pub async fn migrate(&self, component: &Component) -> Result<(), MigrateError> {
+        crate::migration::run(self, component).await
+    }
+
+    /// Closes all connections, after the work that is under way.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// Names the engine only: the URL may hold a password.
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(_) => f.write_str("Db::Sqlite"),
+            Self::Postgres(_) => f.write_str("Db::Postgres"),
+        }
+    }
+}
