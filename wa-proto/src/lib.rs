@@ -1,8 +1,25 @@
 //! The WhatsApp multi-device protocol as pure functions and state machines.
+//!
+//! Bytes, records, the time and a random source go in; bytes, new records and events come out. There is no I/O,
+//! no clock, no runtime and no database here, and nothing that the peer sends makes this crate panic.
+//!
+//! In reading order:
+//!
+//! - [`keys`]: Curve25519 keys, agreement and signatures
+//! - [`jid`]: addresses of users, devices and groups
+//! - [`token`], [`node`]: the binary encoding of stanzas
+//! - [`proto`]: the protobuf messages
+//! - [`pairing`]: how a companion is linked to an account
+//! - [`stanza`]: typed stanzas
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
+pub mod jid;
 pub mod keys;
+pub mod node;
 pub mod pairing;
 pub mod proto;
 pub mod stanza;
+pub mod token;
 #[cfg(test)]
 mod vectors;

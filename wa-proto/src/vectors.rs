@@ -12,6 +12,11 @@ pub(crate) fn pairing() -> Value {
     serde_json::from_str(include_str!("../vectors/pairing.json")).unwrap()
 }
 
+/// The frame, Noise and binary-node vectors.
+pub(crate) fn noise_and_codec() -> Value {
+    serde_json::from_str(include_str!("../vectors/noise-and-codec.json")).unwrap()
+}
+
 /// The elements of an array.
 pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or_else(|| panic!("not a list: {value}"), Vec::as_slice)
