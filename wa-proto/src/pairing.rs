@@ -2,3 +2,4 @@
 //! (the local server's simulated phones).
 
 pub mod adv;
+pub mod code;
