@@ -3,3 +3,4 @@
 
 pub mod adv;
 pub mod code;
+pub mod qr;
