@@ -3,6 +3,7 @@
 //! The protocol itself is in [`wa_proto`]; this crate adds what that one deliberately lacks: sockets, a
 //! clock, randomness, a store, and one task per account that drives the protocol with them.
 
+mod ambient;
 mod backoff;
 mod endpoint;
 mod status;

@@ -7,11 +7,13 @@
 //! * ratchet state is committed before the ciphertext made with it leaves the process;
 //! * an incoming message is committed, with its plaintext, before it is acknowledged.
 //!
-//! [`MemoryStore`] serves tests and throw-away clients;
+//! [`MemoryStore`] serves tests and throw-away clients; [`SqlStores`] keeps many accounts in one
+//! SQLite file or PostgreSQL database, with every value sealed under a [`SealingKey`].
 
 mod key_file;
 mod memory;
 mod seal;
+mod sql;
 
 use std::fmt;
 use std::future::Future;
@@ -22,6 +24,7 @@ use zeroize::Zeroizing;
 pub use key_file::{KeyFileError, load_or_create_key};
 pub use memory::MemoryStore;
 pub use seal::{SealError, SealingKey};
+pub use sql::{SqlStore, SqlStores};
 
 /// The answer of a store, boxed so that the trait can be used as `dyn AccountStore`.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -306,6 +309,13 @@ impl IntoIterator for Changes {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
+    /// The database refused or could not be reached; the operation may be tried again. After a
+    /// failed commit, ask the store what it holds: the answer may have been lost, not the commit.
+    #[error("the store's database failed")]
+    Database(#[from] db::Error),
+    /// The tables could not be brought up to date.
+    #[error("the store's tables cannot be brought up to date")]
+    Migration(#[from] Box<db::migration::MigrateError>),
     /// A record does not open under the sealing key: wrong key, or the row was altered.
     #[error("a stored record does not open under the sealing key")]
     Sealed(#[from] SealError),
@@ -313,9 +323,6 @@ pub enum StoreError {
     /// would use the same ratchet keys.
     #[error("another process has taken over this account")]
     Superseded,
-    /// The store was shut down while the operation waited.
-    #[error("the store is closed")]
-    Closed,
     /// A test, or a store of somebody else, refused the operation.
     #[error("the store refused the operation: {0}")]
     Refused(&'static str),

@@ -1,3 +1,4 @@
 //! One conformance suite, run on every store.
 
 mod conformance;
+mod databases;
