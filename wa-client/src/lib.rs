@@ -6,10 +6,13 @@
 mod ambient;
 mod backoff;
 mod endpoint;
+mod event;
 mod status;
 pub mod store;
 mod transport;
 
+pub use ambient::Clock;
 pub use endpoint::{Endpoint, EndpointError};
+pub use event::{Event, Events, Message, PairingFailure, Receipt, ReceiptKind, Undecryptable};
 pub use status::{Disconnect, Status};
 pub use transport::TransportError;
