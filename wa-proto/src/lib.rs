@@ -19,6 +19,7 @@ pub mod keys;
 pub mod node;
 pub mod pairing;
 pub mod proto;
+pub mod signal;
 pub mod stanza;
 pub mod token;
 #[cfg(test)]

@@ -1,0 +1,4 @@
+//! Tests of whole conversations.
+
+mod replay;
+mod transcripts;
