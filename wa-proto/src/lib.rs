@@ -9,15 +9,18 @@
 //! - [`jid`]: addresses of users, devices and groups
 //! - [`token`], [`node`]: the binary encoding of stanzas
 //! - [`proto`]: the protobuf messages
-//! - [`pairing`]: how a companion is linked to an account
+//! - [`device`]: the record of a device of ours; [`payload`]: what it says about itself when it connects
+//! - [`pairing`]: how a companion is linked to an account, by QR code or by a typed code
 //! - [`stanza`]: typed stanzas
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod device;
 pub mod jid;
 pub mod keys;
 pub mod node;
 pub mod pairing;
+pub mod payload;
 pub mod proto;
 pub mod signal;
 pub mod stanza;
