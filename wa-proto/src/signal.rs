@@ -17,6 +17,8 @@ mod prekey;
 mod protobuf;
 mod receiving;
 mod record;
+mod sender_key;
+mod sender_message;
 mod session;
 mod storage;
 #[cfg(test)]
@@ -29,3 +31,5 @@ pub use self::message::{Ciphertext, CiphertextKind, PrekeyMessage, SignalMessage
 pub use self::prekey::{Prekey, PrekeyId, SignedPrekey, SignedPrekeyId};
 pub use self::receiving::{MAX_JUMP, MAX_SKIPPED};
 pub use self::record::{Decrypted, IdentityChange, LocalDevice, MAX_ARCHIVED, MAX_SEEDS, NamedPrekeys, SessionRecord};
+pub use self::sender_key::{MAX_SENDER_KEYS, OwnSenderKey, SenderKeyRecord};
+pub use self::sender_message::{SenderKeyDistribution, SenderKeyMessage};

@@ -73,7 +73,7 @@ impl SessionRecord {
     }
 }
 
-fn chain_length(chain: &ReceivingChain) -> usize {
+pub(super) fn chain_length(chain: &ReceivingChain) -> usize {
     CHAIN_LENGTH.saturating_add(chain.skipped.len().saturating_mul(SEED_LENGTH))
 }
 

@@ -1,4 +1,5 @@
 //! Tests of whole conversations.
 
+mod groups;
 mod replay;
 mod transcripts;

@@ -17,7 +17,7 @@ use crate::vectors::{array, bytes, list, text};
 
 /// A random source that hands out recorded bytes, each entry for one request, and fails the test when asked for more.
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Recorded(pub(super) VecDeque<Vec<u8>>);
 
 impl TryRng for Recorded {
