@@ -1,0 +1,18 @@
+//! Messages between people: ids, plaintexts, device lists, fan-out, receipts, retries, tokens.
+
+pub mod addressing;
+pub mod device_list;
+mod fields;
+pub mod id;
+pub mod padding;
+pub mod phash;
+pub mod plaintext;
+pub mod reporting;
+pub mod token;
+#[cfg(test)]
+mod vectors;
+
+pub use self::fields::MalformedMessage;
+pub use self::id::{MessageId, MessageIdError};
+pub use self::phash::{ParticipantHash, ParticipantHashError};
+pub use self::plaintext::{MessageSecret, Plaintext};
