@@ -8,6 +8,7 @@
 //! - [`keys`]: Curve25519 keys, agreement and signatures
 //! - [`jid`]: addresses of users, devices and groups
 //! - [`token`], [`node`]: the binary encoding of stanzas
+//! - [`plaintext`], [`frame`]: what carries a stanza
 //! - [`proto`]: the protobuf messages
 //! - [`device`]: the record of a device of ours; [`payload`]: what it says about itself when it connects
 //! - [`pairing`]: how a companion is linked to an account, by QR code or by a typed code
@@ -18,12 +19,14 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod device;
+pub mod frame;
 pub mod jid;
 pub mod keys;
 pub mod messaging;
 pub mod node;
 pub mod pairing;
 pub mod payload;
+pub mod plaintext;
 pub mod proto;
 pub mod signal;
 pub mod stanza;
