@@ -13,17 +13,21 @@
 //! - [`device`]: the record of a device of ours; [`payload`]: what it says about itself when it connects
 //! - [`pairing`]: how a companion is linked to an account, by QR code or by a typed code
 //! - [`signal`]: end-to-end encryption
+//! - [`cert`], [`noise`]: the handshake with the server and the encrypted transport
+//! - [`pairing`]: how a companion is linked to an account
 //! - [`stanza`]: typed stanzas
 //! - [`messaging`]: from a text to a stanza for all devices, and back; receipts, retries, device lists
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod cert;
 pub mod device;
 pub mod frame;
 pub mod jid;
 pub mod keys;
 pub mod messaging;
 pub mod node;
+pub mod noise;
 pub mod pairing;
 pub mod payload;
 pub mod plaintext;
