@@ -11,6 +11,15 @@ const ZONE_7_DIGITS: usize = 10;
 /// than seven.
 const E164_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
+/// Spaces, dashes and marks of writing direction that come along with a pasted number.
+const TYPOGRAPHY: [std::ops::RangeInclusive<char>; 5] = [
+    '\u{a0}'..='\u{a0}',
+    '\u{2007}'..='\u{2007}',
+    '\u{2009}'..='\u{2015}',
+    '\u{202a}'..='\u{202f}',
+    '\u{2066}'..='\u{2069}',
+];
+
 /// A phone number in E.164 form without the plus: 7 to 15 digits, e.g. `393331234567`.
 ///
 /// It parses from what people in Kazakhstan type: `87771234567`, `+77771234567` and `7771234567` are all
@@ -138,8 +147,7 @@ impl Digits {
                 '+' if digits.text.is_empty() && !digits.plus => digits.plus = true,
                 ' ' | '-' | '(' | ')' | '.' | '/' => {}
                 // What word processors and contact books put between digits, and marks of writing direction.
-                '\u{a0}' | '\u{2007}' | '\u{2009}'..='\u{2015}' | '\u{202a}'..='\u{202f}' | '\u{2066}'..='\u{2069}' => {
-                }
+                _ if TYPOGRAPHY.iter().any(|range| range.contains(&character)) => {}
                 _ => return Err(PhoneError::Unexpected { character }),
             }
         }
@@ -245,8 +253,11 @@ impl<'n> Country<'n> {
     }
 }
 
+/// The lengths of the numbers people have in a region. The tables give them by kind, not for the region as a whole.
 fn lengths(region: &Metadata) -> Vec<usize> {
-    region.descriptors().general().possible_length().iter().copied().map(usize::from).collect()
+    let all = region.descriptors();
+    let kinds = [all.mobile(), all.fixed_line(), all.voip(), all.personal_number()];
+    kinds.into_iter().flatten().flat_map(Descriptor::possible_length).copied().map(usize::from).collect()
 }
 
 fn off_by(length: usize, right: usize) -> PhoneError {

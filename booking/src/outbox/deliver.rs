@@ -1,0 +1,263 @@
+//! Claiming what is due, and writing down what became of it.
+
+use std::fmt;
+
+use db::Db;
+
+use crate::clock::Timestamp;
+use crate::id::{AccountId, BookingId, BusinessId, MessageId};
+use crate::lease::Lease;
+use crate::outbox::MessageKind;
+use crate::phone::Phone;
+use crate::store::StoreError;
+
+/// A message that its claimer now sends.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboxMessage {
+    /// The row.
+    pub id: MessageId,
+    /// The tenant it is from.
+    pub business_id: BusinessId,
+    /// The visit it is about.
+    pub booking_id: Option<BookingId>,
+    /// What it is for.
+    pub kind: MessageKind,
+    /// The id to send it under, at each attempt the same.
+    pub wa_message_id: String,
+    /// To whom.
+    pub phone: Phone,
+    /// What it says.
+    pub text: String,
+    /// When it was planned for.
+    pub due_at: Timestamp,
+    /// From when on it is worth nothing.
+    pub expires_at: Timestamp,
+    /// How often it was claimed, this time counted.
+    pub attempts: i64,
+}
+
+/// Shows neither the text nor the recipient.
+impl fmt::Debug for OutboxMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboxMessage").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// What follows from a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Another attempt at this time.
+    Retry {
+        /// When.
+        at: Timestamp,
+    },
+    /// None.
+    Final,
+}
+
+/// Claims the messages of the lease's account that are due at `now`, oldest first, at most `limit`.
+///
+/// A claimed message is nobody else's while the lease's fence is the account's; the next holder claims what an earlier
+/// one left unfinished. What has expired is marked so instead. Nothing is claimed under a lease that went to somebody
+/// else.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn claim_due(db: &Db, lease: &Lease, now: Timestamp, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+    let account_id = lease.account_id;
+    if next_due(db, lease).await?.is_none_or(|due| due > now) {
+        return Ok(Vec::new());
+    }
+    let mut tx = db.begin().await?;
+    db::execute!(
+        &mut tx,
+        "update outbox set state = 'expired', error = coalesce(error, 'not sent in time')
+         where account_id = $1 and state = 'planned' and next_at <= $2 and expires_at <= $2
+             and (claim_fence is null or claim_fence < $3)",
+        account_id,
+        now,
+        lease.fence,
+    )?;
+    let mut rows = db::fetch_all!(
+        &mut tx,
+        Row,
+        "update outbox set claim_fence = $3, attempts = attempts + 1
+         where id in (
+             select id from outbox
+             where account_id = $1 and state = 'planned' and next_at <= $2
+                 and (claim_fence is null or claim_fence < $3)
+             order by next_at, id limit $5
+         ) and exists (select 1 from account_leases where account_id = $1 and fence = $3 and holder = $4)
+         returning id, business_id, booking_id, kind, wa_message_id, phone, text, due_at, next_at, expires_at, attempts",
+        account_id,
+        now,
+        lease.fence,
+        lease.holder.as_str(),
+        i64::from(limit),
+    )?;
+    rows.sort_by_key(|row| (row.next_at, row.id));
+    let claimed: Result<Vec<OutboxMessage>, StoreError> = rows.into_iter().map(OutboxMessage::try_from).collect();
+    tx.commit().await?;
+    claimed
+}
+
+/// When the next message of the lease's account is due that is not being sent under it.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn next_due(db: &Db, lease: &Lease) -> Result<Option<Timestamp>, StoreError> {
+    let mut connection = db.read().await?;
+    let next = db::fetch_optional!(
+        &mut connection,
+        (Timestamp,),
+        "select next_at from outbox
+         where account_id = $1 and state = 'planned' and (claim_fence is null or claim_fence < $2)
+         order by next_at limit 1",
+        lease.account_id,
+        lease.fence,
+    )?;
+    Ok(next.map(|(at,)| at))
+}
+
+/// The server took a message. It counts whoever holds the lease by now, and whatever was decided about the message
+/// meanwhile: it has left.
+///
+/// # Errors
+///
+/// [`StoreError`]: the message is sent again under the same id then, which its recipient does not see.
+pub async fn mark_sent(db: &Db, message: &OutboxMessage, at: Timestamp) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    db::execute!(
+        &mut tx,
+        "update outbox set sent_at = coalesce(sent_at, $3), error = null, claim_fence = null,
+             state = case when state in ('delivered', 'read') then state else 'sent' end
+         where business_id = $1 and id = $2",
+        message.business_id,
+        message.id,
+        at,
+    )?;
+    Ok(tx.commit().await?)
+}
+
+/// An attempt failed for `reason`, which is for the owner and names no person. Only who still holds the lease decides.
+///
+/// # Errors
+///
+/// [`StoreError`]: the message stays claimed then, until the account's next holder.
+pub async fn mark_failed(
+    db: &Db,
+    lease: &Lease,
+    message: &OutboxMessage,
+    failure: Failure,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let (state, next_at) = match failure {
+        Failure::Retry { at } => ("planned", Some(at)),
+        Failure::Final => ("failed", None),
+    };
+    let mut tx = db.begin().await?;
+    db::execute!(
+        &mut tx,
+        "update outbox set state = $4, next_at = coalesce($5, next_at), claim_fence = null, error = $6
+         where business_id = $1 and id = $2 and state = 'planned' and claim_fence = $3",
+        message.business_id,
+        message.id,
+        lease.fence,
+        state,
+        next_at,
+        reason,
+    )?;
+    Ok(tx.commit().await?)
+}
+
+/// A device of the recipient has the messages with these WhatsApp ids, which `account_id` sent. Unknown ids are passed
+/// over: an account also sends what is not in the outbox.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn mark_delivered<S: AsRef<str>>(
+    db: &Db,
+    account_id: AccountId,
+    wa_message_ids: &[S],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    for id in wa_message_ids {
+        db::execute!(
+            &mut tx,
+            "update outbox set sent_at = coalesce(sent_at, $3), delivered_at = coalesce(delivered_at, $3),
+                 state = case when state = 'read' then state else 'delivered' end, error = null, claim_fence = null
+             where account_id = $1 and wa_message_id = $2",
+            account_id,
+            id.as_ref(),
+            at,
+        )?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// The recipient saw the messages with these WhatsApp ids, which `account_id` sent. Unknown ids are passed over.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn mark_read<S: AsRef<str>>(
+    db: &Db,
+    account_id: AccountId,
+    wa_message_ids: &[S],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    for id in wa_message_ids {
+        db::execute!(
+            &mut tx,
+            "update outbox set sent_at = coalesce(sent_at, $3), delivered_at = coalesce(delivered_at, $3),
+                 read_at = coalesce(read_at, $3), state = 'read', error = null, claim_fence = null
+             where account_id = $1 and wa_message_id = $2",
+            account_id,
+            id.as_ref(),
+            at,
+        )?;
+    }
+    Ok(tx.commit().await?)
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: MessageId,
+    business_id: BusinessId,
+    booking_id: Option<BookingId>,
+    kind: String,
+    wa_message_id: String,
+    phone: String,
+    text: String,
+    due_at: Timestamp,
+    next_at: Timestamp,
+    expires_at: Timestamp,
+    attempts: i64,
+}
+
+impl TryFrom<Row> for OutboxMessage {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let id = row.id.get();
+        let broken = |_| StoreError::Row { table: "outbox", id, rule: "phone is not in E.164 form" };
+        Ok(Self {
+            id: row.id,
+            business_id: row.business_id,
+            booking_id: row.booking_id,
+            kind: MessageKind::of_row(&row.kind, "outbox", id)?,
+            wa_message_id: row.wa_message_id,
+            phone: Phone::try_from(row.phone).map_err(broken)?,
+            text: row.text,
+            due_at: row.due_at,
+            expires_at: row.expires_at,
+            attempts: row.attempts,
+        })
+    }
+}

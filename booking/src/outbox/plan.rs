@@ -1,0 +1,186 @@
+//! Planning messages, and taking plans back.
+
+use db::Connection;
+
+use crate::clock::Timestamp;
+use crate::entropy::Entropy;
+use crate::id::{AccountId, BookingId, BusinessId, MessageId};
+use crate::language::Language;
+use crate::outbox::{MessageState, fresh_wa_message_id};
+use crate::phone::Phone;
+use crate::store::{StoreError, text_enum};
+
+text_enum! {
+    /// What a message is for.
+    MessageKind {
+        /// The visit is booked.
+        Confirmation = "confirmation",
+        /// The visit is near.
+        Reminder = "reminder",
+        /// The visit is off.
+        Cancellation = "cancellation",
+        /// A text that a person or a program wrote.
+        Direct = "direct",
+    }
+}
+
+/// A message to be sent at its time.
+#[derive(Debug, Clone)]
+pub struct NewMessage<'a> {
+    /// The tenant it is from.
+    pub business_id: BusinessId,
+    /// The account that sends it; none waits until the tenant has one.
+    pub account_id: Option<AccountId>,
+    /// The visit it is about.
+    pub booking_id: Option<BookingId>,
+    /// What it is for.
+    pub kind: MessageKind,
+    /// Makes it the only one of its booking, or of its tenant when it has no booking: planning it twice is once.
+    pub dedup_key: &'a str,
+    /// To whom.
+    pub phone: &'a Phone,
+    /// What it says.
+    pub text: &'a str,
+    /// In which language.
+    pub language: Language,
+    /// When it goes out.
+    pub due_at: Timestamp,
+    /// From when on it is worth nothing.
+    pub expires_at: Timestamp,
+}
+
+/// Plans a message, in the transaction of what causes it. `None` when it was planned before.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn plan(
+    connection: &mut Connection,
+    message: &NewMessage<'_>,
+    entropy: &Entropy,
+    now: Timestamp,
+) -> Result<Option<MessageId>, StoreError> {
+    let planned = db::fetch_optional!(
+        connection,
+        (MessageId,),
+        "insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
+             state, due_at, next_at, expires_at, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'planned', $10, $10, $11, $12)
+         on conflict do nothing returning id",
+        message.business_id,
+        message.account_id,
+        message.booking_id,
+        message.kind.as_str(),
+        message.dedup_key,
+        fresh_wa_message_id(entropy),
+        message.phone.expose(),
+        message.text,
+        message.language.as_str(),
+        message.due_at,
+        message.expires_at,
+        now,
+    )?;
+    Ok(planned.map(|(id,)| id))
+}
+
+/// Takes back what is planned for a visit and has not left; gives how many that were.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn cancel_of_booking(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    booking_id: BookingId,
+) -> Result<u64, StoreError> {
+    Ok(db::execute!(
+        connection,
+        "update outbox set state = 'cancelled' where business_id = $1 and booking_id = $2 and state = 'planned'",
+        business_id,
+        booking_id,
+    )?)
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessageStatus {
+    /// The row.
+    pub id: MessageId,
+    /// What it is for.
+    pub kind: MessageKind,
+    /// Where it is in its life.
+    pub state: MessageState,
+    /// The WhatsApp message id.
+    pub wa_message_id: String,
+    /// What it says. Personal: not for logs.
+    pub text: String,
+    /// When it was planned for.
+    pub due_at: Timestamp,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Why it was not sent, or not at the last attempt.
+    pub error: Option<String>,
+    /// When the server took it.
+    pub sent_at: Option<Timestamp>,
+    /// When the first device of the recipient had it.
+    pub delivered_at: Option<Timestamp>,
+    /// When the recipient saw it.
+    pub read_at: Option<Timestamp>,
+}
+
+/// The messages of a visit, in the order of their times.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn of_booking(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    booking_id: BookingId,
+) -> Result<Vec<MessageStatus>, StoreError> {
+    let rows = db::fetch_all!(
+        connection,
+        Row,
+        "select id, kind, state, wa_message_id, text, due_at, attempts, error, sent_at, delivered_at, read_at
+         from outbox where business_id = $1 and booking_id = $2 order by due_at, id",
+        business_id,
+        booking_id,
+    )?;
+    rows.into_iter().map(MessageStatus::try_from).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: MessageId,
+    kind: String,
+    state: String,
+    wa_message_id: String,
+    text: String,
+    due_at: Timestamp,
+    attempts: i64,
+    error: Option<String>,
+    sent_at: Option<Timestamp>,
+    delivered_at: Option<Timestamp>,
+    read_at: Option<Timestamp>,
+}
+
+impl TryFrom<Row> for MessageStatus {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id,
+            kind: MessageKind::of_row(&row.kind, "outbox", row.id.get())?,
+            state: MessageState::of_row(&row.state, "outbox", row.id.get())?,
+            wa_message_id: row.wa_message_id,
+            text: row.text,
+            due_at: row.due_at,
+            attempts: row.attempts,
+            error: row.error,
+            sent_at: row.sent_at,
+            delivered_at: row.delivered_at,
+            read_at: row.read_at,
+        })
+    }
+}

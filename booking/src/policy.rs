@@ -1,0 +1,37 @@
+//! The rules an operator sets for all tenants.
+
+use crate::language::Language;
+
+/// What is the same for all tenants unless they set their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// How long before a visit its cancellation is still allowed, in hours (`CANCELLATION_HOURS`).
+    pub cancellation_hours: u32,
+    /// When reminders go out, in hours before the visit (`REMINDER_HOURS`).
+    pub reminder_hours: Vec<u32>,
+    /// How long a new tenant may try everything, in days (`DEFAULT_TRIAL_DAYS`).
+    pub trial_days: u32,
+    /// What a client is written to in who has not chosen (`DEFAULT_LANGUAGE`).
+    pub default_language: Language,
+    /// What clients can choose from (`SUPPORTED_LANGUAGES`).
+    pub supported_languages: Vec<Language>,
+    /// How long a login lasts without being used, in days (`REFRESH_TOKEN_EXPIRE_DAYS`).
+    pub refresh_token_days: u32,
+    /// The distance between two start times that are offered, in minutes.
+    pub slot_step_minutes: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            cancellation_hours: 2,
+            reminder_hours: vec![24, 2],
+            trial_days: 30,
+            default_language: Language::Ru,
+            supported_languages: vec![Language::Ru, Language::En, Language::Kk],
+            refresh_token_days: 7,
+            slot_step_minutes: 30,
+        }
+    }
+}

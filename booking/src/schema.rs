@@ -1,0 +1,29 @@
+//! The tables of this crate; `migrations/` has the steps for each engine.
+
+use db::migration::{Component, Step};
+
+/// Pairs the two scripts of a step.
+macro_rules! step {
+    ($number:literal, $name:literal, $file:literal) => {
+        Step {
+            number: $number,
+            name: $name,
+            sqlite: include_str!(concat!("../../migrations/sqlite/booking/", $file)),
+            postgres: include_str!(concat!("../../migrations/postgres/booking/", $file)),
+        }
+    };
+}
+
+/// The steps that make and change them, for [`db::Db::migrate`].
+pub const COMPONENT: Component = Component {
+    name: "booking",
+    steps: &[
+        step!(1, "people", "0001_people.sql"),
+        step!(2, "catalogue", "0002_catalogue.sql"),
+        step!(3, "bookings", "0003_bookings.sql"),
+        step!(4, "delivery", "0004_delivery.sql"),
+    ],
+};
+
+/// The rule that refuses two live visits of one master at one time.
+pub const NO_OVERLAP: &str = "booking_segments_no_overlap";
