@@ -7,6 +7,7 @@
 //! Modules in reading order: [`SessionRecord`] is where to start, `session` is one ratchet of it, `x3dh` begins one,
 //! `receiving` and `chain` are its symmetric half, `message` is the wire form.
 
+mod address;
 mod bundle;
 mod chain;
 mod cipher;
@@ -25,6 +26,7 @@ mod storage;
 mod tests;
 mod x3dh;
 
+pub use self::address::{AddressError, DeviceAddress};
 pub use self::bundle::{BundleError, PrekeyBundle, ValidBundle};
 pub use self::error::{EncryptError, RecordError, SignalError};
 pub use self::message::{Ciphertext, CiphertextKind, PrekeyMessage, SignalMessage};
