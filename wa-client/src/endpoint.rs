@@ -106,7 +106,9 @@ impl Endpoint {
         &self.0.root_key
     }
 
-    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+    /// The host and port that are connected to.
+    #[must_use]
+    pub fn address(&self) -> (&str, u16) {
         (&self.0.address.host, self.0.address.port)
     }
 
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn host_and_port_come_from_the_address() {
+    fn address_come_from_the_address() {
         for (url, host, port, secure) in [
             ("ws://127.0.0.1:8080/ws/chat", "127.0.0.1", 8080, false),
             ("ws://localhost/ws/chat", "localhost", 80, false),
@@ -185,7 +187,7 @@ mod tests {
             ("wss://[::1]:8443/ws/chat", "::1", 8443, true),
         ] {
             let endpoint = Endpoint::sandbox(url, key()).unwrap();
-            assert_eq!(endpoint.host_and_port(), (host, port));
+            assert_eq!(endpoint.address(), (host, port));
             assert_eq!(endpoint.tls().is_some(), secure);
         }
     }

@@ -34,6 +34,8 @@ pub enum Status {
         /// Why the last connection ended.
         reason: Disconnect,
     },
+    /// No account is linked, and the client was told not to link one.
+    NotPaired,
     /// The device is no longer linked: pair again. The keys are of no use any more.
     LoggedOut,
     /// The account is banned.
@@ -74,7 +76,8 @@ impl Status {
             | Self::PasskeyRequired
             | Self::Online { .. }
             | Self::Backoff { .. } => false,
-            Self::LoggedOut
+            Self::NotPaired
+            | Self::LoggedOut
             | Self::Banned { .. }
             | Self::Replaced
             | Self::Outdated
@@ -94,6 +97,7 @@ impl Status {
             Self::PasskeyRequired => "passkey_required",
             Self::Online { .. } => "online",
             Self::Backoff { .. } => "backoff",
+            Self::NotPaired => "not_paired",
             Self::LoggedOut => "logged_out",
             Self::Banned { .. } => "banned",
             Self::Replaced => "replaced",

@@ -44,7 +44,7 @@ impl Transport {
     }
 
     async fn connect_unhurried(endpoint: &Endpoint) -> Result<Self, TransportError> {
-        let tcp = TcpStream::connect(endpoint.host_and_port()).await.map_err(TransportError::Connect)?;
+        let tcp = TcpStream::connect(endpoint.address()).await.map_err(TransportError::Connect)?;
         tcp.set_nodelay(true).map_err(TransportError::Connect)?;
         let stream = match endpoint.tls() {
             None => Either::Left(tcp),

@@ -66,12 +66,13 @@ pub enum Event {
 pub struct Message {
     /// The id, chosen by the sender; unique within the chat.
     pub id: String,
-    /// The account that wrote it.
+    /// The account that wrote it: by phone number if that is known, else by LID.
     pub from: Jid,
-    /// The chat it belongs to: the other side of a one-to-one chat, or a group.
+    /// The chat it belongs to: the other side of a one-to-one chat (by phone number if that is
+    /// known, else by LID), or a group.
     pub chat: Jid,
-    /// The same chat in the other namespace (phone number or LID), if known.
-    pub chat_alias: Option<Jid>,
+    /// The LID of the other side of a one-to-one chat, if known.
+    pub chat_lid: Option<Jid>,
     /// Whether another device of the own account wrote it.
     pub from_me: bool,
     /// When the server got it.

@@ -15,7 +15,7 @@ enum Stored {
         from: String,
         chat: String,
         #[serde(default)]
-        chat_alias: Option<String>,
+        chat_lid: Option<String>,
         from_me: bool,
         t: i64,
         #[serde(default)]
@@ -58,7 +58,7 @@ pub(super) fn encode(event: &Event) -> Option<Vec<u8>> {
             id: message.id.clone(),
             from: message.from.to_string(),
             chat: message.chat.to_string(),
-            chat_alias: message.chat_alias.as_ref().map(Jid::to_string),
+            chat_lid: message.chat_lid.as_ref().map(Jid::to_string),
             from_me: message.from_me,
             t: message.timestamp.as_second(),
             push_name: message.push_name.clone(),
@@ -96,12 +96,12 @@ pub(super) fn encode(event: &Event) -> Option<Vec<u8>> {
 /// Reads what [`encode`] wrote; `None` if the row is not one of ours.
 pub(super) fn decode(bytes: &[u8]) -> Option<Event> {
     let event = match serde_json::from_slice(bytes).ok()? {
-        Stored::Message { id, from, chat, chat_alias, from_me, t, push_name, offline, text, payload } => {
+        Stored::Message { id, from, chat, chat_lid, from_me, t, push_name, offline, text, payload } => {
             Event::Message(Message {
                 id,
                 from: from.parse().ok()?,
                 chat: chat.parse().ok()?,
-                chat_alias: chat_alias.and_then(|alias| alias.parse().ok()),
+                chat_lid: chat_lid.and_then(|lid| lid.parse().ok()),
                 from_me,
                 timestamp: Timestamp::from_second(t).ok()?,
                 push_name,

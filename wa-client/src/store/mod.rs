@@ -63,10 +63,10 @@ pub trait AccountStore: Send + Sync + 'static {
 pub enum Kind {
     /// The device record: keys, JIDs, counters. One per account, under the empty key.
     Device = 1,
-    /// The Signal record of one remote device. Key: the Signal address.
+    /// Identity and sessions of one remote device. Key: its Signal address.
     Session = 2,
-    /// The identity key of one remote device. Key: the Signal address.
-    Identity = 3,
+    /// A setting of the account. Key: its name.
+    Setting = 3,
     /// A one-time prekey. Key: its id, four bytes big-endian.
     PreKey = 4,
     /// A signed prekey. Key: its id, four bytes big-endian.
@@ -93,7 +93,7 @@ impl Kind {
     pub const ALL: [Self; 12] = [
         Self::Device,
         Self::Session,
-        Self::Identity,
+        Self::Setting,
         Self::PreKey,
         Self::SignedPreKey,
         Self::LidMap,
@@ -323,6 +323,9 @@ pub enum StoreError {
     /// would use the same ratchet keys.
     #[error("another process has taken over this account")]
     Superseded,
+    /// A record was written by a newer version of this program, or is damaged.
+    #[error("the stored {0:?} record cannot be read")]
+    Damaged(Kind),
     /// A test, or a store of somebody else, refused the operation.
     #[error("the store refused the operation: {0}")]
     Refused(&'static str),

@@ -156,7 +156,7 @@ mod tests {
         let sealed = key.seal(&mut rng, 7, Kind::Session, b"a", b"secret").unwrap();
 
         assert_eq!(*key.open(7, Kind::Session, b"a", &sealed).unwrap(), b"secret");
-        for (account, kind, name) in [(8, Kind::Session, b"a"), (7, Kind::Identity, b"a"), (7, Kind::Session, b"b")] {
+        for (account, kind, name) in [(8, Kind::Session, b"a"), (7, Kind::Setting, b"a"), (7, Kind::Session, b"b")] {
             assert_eq!(key.open(account, kind, name, &sealed), Err(SealError::Unauthentic));
         }
     }

@@ -6,10 +6,7 @@ use std::sync::Arc;
 use db::migration::{Component, Step};
 use db::{Connection, Db, Tx};
 
-use super::{
-    AccountStore, Change, Changes, Key, Kind, SealingKey, StoreError, StoreFuture, Value,
-    prefix_end,
-};
+use super::{AccountStore, Change, Changes, Key, Kind, SealingKey, StoreError, StoreFuture, Value, prefix_end};
 use crate::ambient::SharedRng;
 
 /// The tables of this crate, all named `wa_…`.
@@ -112,12 +109,7 @@ impl SqlStore {
         Ok(self.shared.key.open(self.account_id, kind, key, sealed)?)
     }
 
-    async fn read(
-        &self,
-        connection: &mut Connection,
-        kind: Kind,
-        key: &Key,
-    ) -> Result<Option<Value>, StoreError> {
+    async fn read(&self, connection: &mut Connection, kind: Kind, key: &Key) -> Result<Option<Value>, StoreError> {
         let row = db::fetch_optional!(
             connection,
             (Vec<u8>,),
@@ -218,12 +210,9 @@ impl SqlStore {
                 prefix.as_ref(),
                 prefix_end(&prefix),
             ),
-            Sealed::Purge { now } => db::execute!(
-                tx,
-                "delete from wa_records where account_id = $1 and expires_at <= $2",
-                account_id,
-                now,
-            ),
+            Sealed::Purge { now } => {
+                db::execute!(tx, "delete from wa_records where account_id = $1 and expires_at <= $2", account_id, now,)
+            }
         }
     }
 
@@ -233,8 +222,7 @@ impl SqlStore {
             Change::Put { kind, key, value, expires_at } => {
                 let mut rng = self.shared.rng.clone();
                 let sealing_key = &self.shared.key;
-                let value =
-                    sealing_key.seal(&mut rng, self.account_id, kind, key.as_bytes(), &value)?;
+                let value = sealing_key.seal(&mut rng, self.account_id, kind, key.as_bytes(), &value)?;
                 Sealed::Put { kind, key, value, expires_at }
             }
             Change::Delete { kind, key } => Sealed::Delete { kind, key },

@@ -110,14 +110,14 @@ async fn a_prefix_is_deleted_and_nothing_beside_it(store: Arc<dyn AccountStore>)
 async fn changes_take_effect_in_their_order(store: Arc<dyn AccountStore>) {
     let (kept, gone) = (Key::from("kept"), Key::from("gone"));
     let mut changes = Changes::new();
-    changes.put(Kind::Identity, kept.clone(), b"1".to_vec());
-    changes.delete(Kind::Identity, kept.clone());
-    changes.put(Kind::Identity, gone.clone(), b"2".to_vec());
-    changes.delete_prefix(Kind::Identity, b"");
-    changes.put(Kind::Identity, kept.clone(), b"3".to_vec());
+    changes.put(Kind::Setting, kept.clone(), b"1".to_vec());
+    changes.delete(Kind::Setting, kept.clone());
+    changes.put(Kind::Setting, gone.clone(), b"2".to_vec());
+    changes.delete_prefix(Kind::Setting, b"");
+    changes.put(Kind::Setting, kept.clone(), b"3".to_vec());
     store.commit(changes).await.unwrap();
-    assert_eq!(get(&store, Kind::Identity, &kept).await.as_deref(), Some(&b"3"[..]));
-    assert_eq!(get(&store, Kind::Identity, &gone).await, None);
+    assert_eq!(get(&store, Kind::Setting, &kept).await.as_deref(), Some(&b"3"[..]));
+    assert_eq!(get(&store, Kind::Setting, &gone).await, None);
 }
 
 async fn only_what_expired_is_purged(store: Arc<dyn AccountStore>) {

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use db::Db;
-use wa_client::store::{
-    AccountStore, Changes, Key, Kind, SealError, SealingKey, SqlStores, StoreError,
-};
+use wa_client::store::{AccountStore, Changes, Key, Kind, SealError, SealingKey, SqlStores, StoreError};
 
 use super::conformance::{self, Maker};
 
