@@ -1,0 +1,108 @@
+//! What the parser takes and refuses.
+
+use super::*;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn key() -> String {
+    "5a".repeat(32)
+}
+
+/// Parses `pairs` above secrets that are right.
+fn parse(pairs: &[(&'static str, &str)]) -> Result<Settings, SettingsError> {
+    let key = key();
+    let secrets = [("JWT_SECRET_KEY", SECRET), ("SEALING_KEY", key.as_str())];
+    Settings::parse(&Source::from_pairs(secrets.into_iter().chain(pairs.iter().copied())))
+}
+
+#[test]
+fn the_documented_defaults_hold() {
+    let settings = parse(&[]).expect("defaults are valid");
+    assert_eq!(settings.database.expose(), "sqlite://data/booking.db");
+    assert_eq!(settings.http.api.port(), 8000);
+    assert_eq!(settings.http.compat.map(|address| address.port()), Some(3000));
+    assert_eq!(settings.http.rate_limit_per_minute, Some(100));
+    assert_eq!(settings.tokens.access, Duration::from_hours(24));
+    assert_eq!(settings.tokens.refresh, Duration::from_hours(7 * 24));
+    assert_eq!(settings.policy.reminder_hours, [24, 2]);
+    assert_eq!(settings.policy.cancellation_hours, 2);
+    assert_eq!(settings.policy.trial_days, 30);
+    assert_eq!(settings.policy.languages.len(), 3);
+    assert!(settings.whatsapp.enabled);
+    assert!(settings.is_demo());
+}
+
+#[test]
+fn a_wrong_value_is_refused_by_name_and_never_shown() {
+    let cases = [
+        ("DATABASE_URL", "mysql://secret-value"),
+        ("API_ADDR", "secret-value"),
+        ("COMPAT_ADDR", "secret-value"),
+        ("JWT_SECRET_KEY", "secret-value"),
+        ("SEALING_KEY", "secret-value"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
+        ("REFRESH_TOKEN_EXPIRE_DAYS", "seven"),
+        ("RATE_LIMIT_PER_MINUTE", "-1"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("WHATSAPP_ENABLED", "perhaps"),
+        ("WHATSAPP_NETWORK", "telegram"),
+        ("SANDBOX_URL", "https://secret-value"),
+        ("SANDBOX_ADDR", "8080"),
+        ("LEASE_SECONDS", "2"),
+        ("DEFAULT_TRIAL_DAYS", "1.5"),
+        ("CANCELLATION_HOURS", "721"),
+        ("REMINDER_HOURS", "24,0"),
+        ("REMINDER_HOURS", "2,2"),
+        ("REMINDER_HOURS", "9,8,7,6,5,4,3,2,1"),
+        ("DEFAULT_LANGUAGE", "de"),
+        ("SUPPORTED_LANGUAGES", "ru,de"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "info,,=x"),
+    ];
+    for (name, value) in cases {
+        let error = parse(&[(name, value)]).expect_err(name).to_string();
+        assert!(error.starts_with(&format!("setting {name}: expected ")), "{error}");
+        assert!(!error.contains("secret-value"), "{error}");
+    }
+}
+
+#[test]
+fn the_default_language_must_be_a_supported_one() {
+    let error = parse(&[("SUPPORTED_LANGUAGES", "en,kk")]).expect_err("ru is not offered");
+    assert!(error.to_string().contains("DEFAULT_LANGUAGE"));
+}
+
+#[test]
+fn reminders_are_sorted_and_can_be_none() {
+    let hours = |text| parse(&[("REMINDER_HOURS", text)]).expect("valid").policy.reminder_hours;
+    assert_eq!(hours("2, 24"), [24, 2]);
+    assert!(hours("none").is_empty());
+}
+
+#[test]
+fn zero_requests_per_minute_means_no_limit_and_off_closes_the_old_routes() {
+    let settings = parse(&[("RATE_LIMIT_PER_MINUTE", "0"), ("COMPAT_ADDR", "off")]).expect("valid");
+    assert_eq!(settings.http.rate_limit_per_minute, None);
+    assert_eq!(settings.http.compat, None);
+}
+
+#[test]
+fn the_real_network_needs_both_secrets() {
+    let key = key();
+    let refused = |pairs: &[(&'static str, &str)]| {
+        let network = [("WHATSAPP_NETWORK", "whatsapp")];
+        let source = Source::from_pairs(network.into_iter().chain(pairs.iter().copied()));
+        Settings::parse(&source).expect_err("a secret is missing").to_string()
+    };
+    assert!(refused(&[("SEALING_KEY", &key)]).contains("JWT_SECRET_KEY"));
+    assert!(refused(&[("JWT_SECRET_KEY", SECRET)]).contains("SEALING_KEY"));
+    assert!(refused(&[("JWT_SECRET_KEY", "short"), ("SEALING_KEY", &key)]).contains("32 bytes"));
+    let settings = parse(&[("WHATSAPP_NETWORK", "whatsapp")]).expect("both are given");
+    assert!(!settings.is_demo());
+}
+
+#[test]
+fn debug_of_the_settings_shows_no_secret() {
+    let shown = format!("{:?}", parse(&[]).expect("valid"));
+    assert!(!shown.contains(SECRET) && !shown.contains("5a5a"), "{shown}");
+}
