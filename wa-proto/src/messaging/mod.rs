@@ -4,14 +4,20 @@ pub mod addressing;
 pub mod device_list;
 mod fields;
 pub mod id;
+pub mod outbound;
 pub mod padding;
 pub mod phash;
 pub mod plaintext;
 pub mod reporting;
+pub mod sessions;
+#[cfg(test)]
+mod testing;
 pub mod token;
 #[cfg(test)]
 mod vectors;
 
+pub use self::addressing::{DmAddressing, Names, Namespace, Route};
+pub use self::device_list::{Device, DeviceList};
 pub use self::fields::MalformedMessage;
 pub use self::id::{MessageId, MessageIdError};
 pub use self::phash::{ParticipantHash, ParticipantHashError};

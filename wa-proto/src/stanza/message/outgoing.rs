@@ -47,7 +47,7 @@ pub enum PushPriority {
 }
 
 impl PushPriority {
-    const fn as_attr(self) -> &'static str {
+    pub(crate) const fn as_attr(self) -> &'static str {
         match self {
             Self::High => "high",
             Self::HighForce => "high_force",
