@@ -18,7 +18,6 @@ use rand::CryptoRng;
 pub use self::keys::{DeviceKeys, RegistrationId};
 pub use self::linked::LinkedAccount;
 pub use self::stored::DeviceRecordError;
-use crate::keys::PublicKey;
 use crate::signal::PrekeyId;
 
 /// A device of ours, linked or not.
@@ -60,23 +59,13 @@ pub struct LoginMemory {
     pub props_hash: Option<String>,
     /// How many logins have succeeded.
     pub login_counter: u32,
-    /// The server's static key, for logging in with one round trip.
-    pub server_key: Option<ServerKey>,
+    /// The server's certificate chain, for logging in with one round trip; see
+    /// [`ServerVerified::restore`](crate::cert::ServerVerified::restore).
+    pub server_chain: Option<Vec<u8>>,
     /// The account addresses one-to-one chats by LID.
     pub lid_migrated: bool,
     /// The server has ended this device's link: the keys are useless.
     pub is_logged_out: bool,
-}
-
-/// A server key whose certificate chain was verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServerKey {
-    /// The static key.
-    pub key: PublicKey,
-    /// Start of the time in which all certificates of the chain are valid, unix seconds.
-    pub not_before: u64,
-    /// End (exclusive) of that time, unix seconds.
-    pub not_after: u64,
 }
 
 impl DeviceRecord {

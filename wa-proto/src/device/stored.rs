@@ -3,8 +3,8 @@
 use prost::Message;
 use zeroize::Zeroizing;
 
-use super::{DeviceKeys, DeviceRecord, LinkedAccount, LoginMemory, PrekeyProgress, RegistrationId, ServerKey};
-use crate::keys::{KeyPair, PrivateKey, PublicKey, Signature};
+use super::{DeviceKeys, DeviceRecord, LinkedAccount, LoginMemory, PrekeyProgress, RegistrationId};
+use crate::keys::{KeyPair, PrivateKey, Signature};
 use crate::pairing::adv::{AdvSecret, SignedDeviceIdentity};
 use crate::signal::{PrekeyId, SignedPrekey, SignedPrekeyId};
 
@@ -92,14 +92,10 @@ struct StoredLogin {
     #[prost(uint32, tag = "4")]
     login_counter: u32,
     #[prost(bytes = "vec", optional, tag = "5")]
-    server_key: Option<Vec<u8>>,
-    #[prost(uint64, tag = "6")]
-    server_key_not_before: u64,
-    #[prost(uint64, tag = "7")]
-    server_key_not_after: u64,
-    #[prost(bool, tag = "8")]
+    server_chain: Option<Vec<u8>>,
+    #[prost(bool, tag = "6")]
     lid_migrated: bool,
-    #[prost(bool, tag = "9")]
+    #[prost(bool, tag = "7")]
     is_logged_out: bool,
 }
 
@@ -170,7 +166,7 @@ impl Stored {
                 signed_prekey_rotated_at: self.signed_prekey_rotated_at,
             },
             linked: self.linked.as_ref().map(StoredAccount::read).transpose()?,
-            login: self.login.as_ref().map_or_else(|| Ok(LoginMemory::default()), StoredLogin::read)?,
+            login: self.login.as_ref().map(LoginMemory::from).unwrap_or_default(),
         })
     }
 
@@ -213,32 +209,24 @@ impl From<&LoginMemory> for StoredLogin {
             routing_info: login.routing_info.clone(),
             props_hash: login.props_hash.clone(),
             login_counter: login.login_counter,
-            server_key: login.server_key.map(|server| server.key.as_bytes().to_vec()),
-            server_key_not_before: login.server_key.map_or(0, |server| server.not_before),
-            server_key_not_after: login.server_key.map_or(0, |server| server.not_after),
+            server_chain: login.server_chain.clone(),
             lid_migrated: login.lid_migrated,
             is_logged_out: login.is_logged_out,
         }
     }
 }
 
-impl StoredLogin {
-    fn read(&self) -> Result<LoginMemory, DeviceRecordError> {
-        let server_key = self.server_key.as_deref().map(PublicKey::from_slice);
-        let server_key = server_key.transpose().map_err(|_| missing("server key"))?;
-        Ok(LoginMemory {
-            push_name: self.push_name.clone(),
-            routing_info: self.routing_info.clone(),
-            props_hash: self.props_hash.clone(),
-            login_counter: self.login_counter,
-            server_key: server_key.map(|key| ServerKey {
-                key,
-                not_before: self.server_key_not_before,
-                not_after: self.server_key_not_after,
-            }),
-            lid_migrated: self.lid_migrated,
-            is_logged_out: self.is_logged_out,
-        })
+impl From<&StoredLogin> for LoginMemory {
+    fn from(login: &StoredLogin) -> Self {
+        Self {
+            push_name: login.push_name.clone(),
+            routing_info: login.routing_info.clone(),
+            props_hash: login.props_hash.clone(),
+            login_counter: login.login_counter,
+            server_chain: login.server_chain.clone(),
+            lid_migrated: login.lid_migrated,
+            is_logged_out: login.is_logged_out,
+        }
     }
 }
 

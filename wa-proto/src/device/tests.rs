@@ -26,7 +26,7 @@ fn linked() -> DeviceRecord {
         Some(LinkedAccount { platform: Some("android".to_owned()), ..LinkedAccount::new(jid, lid, identity) });
     record.login.push_name = Some("Salon Aigerim".to_owned());
     record.login.routing_info = Some(vec![1, 2, 3]);
-    record.login.server_key = Some(ServerKey { key: PublicKey::from_bytes([7; 32]), not_before: 1, not_after: 2 });
+    record.login.server_chain = Some(vec![4, 5]);
     record.login.lid_migrated = true;
     record.prekeys.server_has_prekeys = true;
     record.prekeys.next = PrekeyId::new(813).unwrap();
@@ -52,7 +52,7 @@ fn records_are_stored_and_read_back() {
         assert_eq!(read.keys.identity.public(), record.keys.identity.public());
         assert_eq!(read.keys.noise.public(), record.keys.noise.public());
         assert_eq!(read.prekeys, record.prekeys);
-        assert_eq!(read.login.server_key, record.login.server_key);
+        assert_eq!(read.login.server_chain, record.login.server_chain);
         let accounts = read.linked.zip(record.linked);
         if let Some((read, record)) = accounts {
             assert_eq!((read.jid, read.lid), (record.jid, record.lid));
