@@ -1,7 +1,6 @@
 //! whatsapp-rust's layers (wacore 0.7.0), measured through their public functions with records kept in memory, on the
 //! same inputs and under the same case names as the project's own program.
 use async_trait::async_trait;
-use buffa::Message as _;
 use futures::executor::block_on;
 use harness::{Bench, bytes};
 use std::collections::HashMap;
@@ -9,11 +8,9 @@ use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use wacore::client::context::{GroupInfo, SendContextResolver};
-use wacore::download::{DownloadUtils, MediaType};
-use wacore::messages::MessageUtils;
 use wacore::runtime::{AbortHandle, Runtime};
 use wacore::send::*;
-use wacore::types::jid::{JidExt, make_sender_key_name};
+use wacore::types::jid::JidExt;
 use wacore::types::message::AddressingMode;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::jid::Jid;
@@ -21,7 +18,7 @@ use wacore_binary::marshal::{marshal, marshal_auto, unmarshal_ref};
 use wacore_binary::node::Node;
 use wacore_libsignal::protocol::error::Result as SR;
 use wacore_libsignal::protocol::*;
-use wacore_noise::{NoiseCipher, NoiseHandshake, XxHandshakeState};
+use wacore_noise::NoiseCipher;
 use waproto::whatsapp as wa;
 
 #[global_allocator]
