@@ -14,13 +14,14 @@
 //! - [`pairing`]: how a companion is linked to an account, by QR code or by a typed code
 //! - [`signal`]: end-to-end encryption
 //! - [`cert`], [`noise`]: the handshake with the server and the encrypted transport
-//! - [`pairing`]: how a companion is linked to an account
+//! - [`connection`]: all of that together, from the first byte to the last stanza
 //! - [`stanza`]: typed stanzas
 //! - [`messaging`]: from a text to a stanza for all devices, and back; receipts, retries, device lists
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod cert;
+pub mod connection;
 pub mod device;
 pub mod frame;
 pub mod jid;

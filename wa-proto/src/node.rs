@@ -35,6 +35,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::decode::peek_tag;
 pub use self::decode::{DecodeError, decode};
 pub use self::encode::{EncodeError, encode_into};
 pub use self::owned::{Content, Node, Value};

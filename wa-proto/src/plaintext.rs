@@ -12,7 +12,7 @@ pub const MAX_INFLATED: usize = 16 * 1024 * 1024;
 /// The bit of the flag byte that says the node is compressed; the others mean nothing.
 const COMPRESSED: u8 = 2;
 /// The flag byte of everything that is written: not compressed.
-const PLAIN: u8 = 0;
+pub(crate) const PLAIN: u8 = 0;
 
 /// Why a plaintext holds no node's bytes. The frame is dropped; the connection can go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -61,6 +61,17 @@ pub fn decode(bytes: &[u8]) -> Result<Tree<'_>, DecodeError> {
     Ok(Tree { root, entries: decoder.entries, unpacked: decoder.unpacked })
 }
 
+/// Returns the tag of the node that `bytes` hold, without reading the rest; `None` if it is no plain text.
+pub(crate) fn peek_tag(bytes: &[u8]) -> Option<&str> {
+    let mut decoder = Decoder { rest: bytes, frame_len: bytes.len(), entries: Vec::new(), unpacked: String::new() };
+    let first = decoder.byte().ok()?;
+    decoder.list_size(first).ok()??;
+    match decoder.required_text().ok()? {
+        Text::Wire(text) => Some(text),
+        Text::Unpacked { .. } => None,
+    }
+}
+
 struct Decoder<'a> {
     rest: &'a [u8],
     frame_len: usize,
