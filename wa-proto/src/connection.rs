@@ -228,7 +228,22 @@ impl Connection {
     ///
     /// As [`send`](Self::send), and [`SendError::TooManyRequests`].
     pub fn request(&mut self, iq: Node, timeout: Duration, now: Duration) -> Result<RequestId, SendError> {
-        self.request_for(Purpose::Caller, iq, timeout, now)
+        self.request_with(|id| iq.attr("id", id.to_owned()), timeout, now)
+    }
+
+    /// Sends a request that is written with the id it is given, as those of [`stanza`](crate::stanza) are;
+    /// otherwise like [`request`](Self::request).
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub fn request_with(
+        &mut self,
+        write: impl FnOnce(&str) -> Node,
+        timeout: Duration,
+        now: Duration,
+    ) -> Result<RequestId, SendError> {
+        self.request_for(Purpose::Caller, write, timeout, now)
     }
 
     /// Returns an id for a stanza that is not a request, from the same sequence as those of requests.
@@ -292,7 +307,10 @@ impl Connection {
     }
 
     fn ping(&mut self, now: Duration) {
-        let ping = Node::new("iq").attr("xmlns", "w:p").attr("type", "get").attr("to", Jid::SERVER);
+        let ping = |id: &str| {
+            let ping = Node::new("iq").attr("xmlns", "w:p").attr("type", "get").attr("to", Jid::SERVER);
+            ping.attr("id", id.to_owned())
+        };
         // A failure has closed the connection already; the next one begins with a ping of its own.
         let _ = self.request_for(Purpose::Ping { sent: now }, ping, keepalive::PONG_TIMEOUT, now);
     }
@@ -300,7 +318,7 @@ impl Connection {
     fn request_for(
         &mut self,
         purpose: Purpose,
-        iq: Node,
+        write: impl FnOnce(&str) -> Node,
         timeout: Duration,
         now: Duration,
     ) -> Result<RequestId, SendError> {
@@ -308,7 +326,7 @@ impl Connection {
             return Err(SendError::TooManyRequests);
         }
         let id = self.requests.next_id();
-        let iq = iq.attr("id", self.requests.text_of(id));
+        let iq = write(&self.requests.text_of(id));
         self.send(&iq, now)?;
         self.requests.insert(id, purpose, now.saturating_add(timeout));
         Ok(id)
