@@ -8,6 +8,7 @@
 //! - [`iq`]: requests, their answers and errors; ping
 //! - [`login`]: success, failure, stream errors, going active
 //! - [`ib`]: the server's asides: backlog, routing, dirty state
+//! - [`pair`]: linking a device, by QR code and by typed code; unlinking
 //! - [`prekeys`]: publishing our keys, fetching those of others
 //!
 //! Messages:
@@ -24,6 +25,7 @@ pub mod iq;
 pub mod login;
 pub mod message;
 pub mod notification;
+pub mod pair;
 pub mod prekeys;
 pub mod privacy_token;
 pub mod receipt;
