@@ -4,3 +4,4 @@
 pub mod adv;
 pub mod code;
 pub mod qr;
+pub mod success;

@@ -30,6 +30,7 @@ pub struct PendingLink {
     details: Vec<u8>,
     account_signature: Signature,
     account_type: Hosting,
+    key_index: u32,
 }
 
 impl Linking<'_> {
@@ -63,11 +64,18 @@ impl Linking<'_> {
             details,
             account_signature,
             account_type: self.details.account_type,
+            key_index: self.details.key_index,
         }
     }
 }
 
 impl PendingLink {
+    /// Returns the key index that the companion gets.
+    #[must_use]
+    pub const fn key_index(&self) -> u32 {
+        self.key_index
+    }
+
     /// Returns the content of the pair-success stanza's `device-identity`.
     #[must_use]
     pub fn container(&self) -> &[u8] {
