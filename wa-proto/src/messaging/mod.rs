@@ -1,15 +1,20 @@
 //! Messages between people: ids, plaintexts, device lists, fan-out, receipts, retries, tokens.
 
 pub mod addressing;
+pub mod answer;
+pub mod content;
 pub mod device_list;
 mod fields;
 pub mod id;
+pub mod inbound;
 pub mod outbound;
 pub mod padding;
 pub mod phash;
 pub mod plaintext;
 pub mod reporting;
+pub mod retry;
 pub mod sessions;
+pub mod source;
 #[cfg(test)]
 mod testing;
 pub mod token;

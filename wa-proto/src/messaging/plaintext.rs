@@ -15,13 +15,13 @@ use crate::proto;
 pub const MESSAGE_SECRET: usize = 32;
 
 /// `Message.messageContextInfo`.
-const CONTEXT_INFO: u32 = 35;
+pub(super) const CONTEXT_INFO: u32 = 35;
 /// `Message.deviceSentMessage`.
-const DEVICE_SENT: u32 = 31;
+pub(super) const DEVICE_SENT: u32 = 31;
 /// `DeviceSentMessage.destinationJid`.
 const DESTINATION: u32 = 1;
 /// `DeviceSentMessage.message`.
-const INNER_MESSAGE: u32 = 2;
+pub(super) const INNER_MESSAGE: u32 = 2;
 /// `Message.conversation`.
 const CONVERSATION: u32 = 1;
 /// `MessageContextInfo.messageSecret`.

@@ -4,14 +4,18 @@
 //! those → [`install`] each → [`outbound::encrypt`](super::outbound::encrypt). Nothing is encrypted
 //! before all bundles were asked for, and all of it happens under the locks of the devices.
 
+use std::collections::BTreeSet;
+
 use rand::CryptoRng;
 
-use super::addressing::{Names, Namespace, Route};
+use super::addressing::{Names, Route};
 use super::device_list::DeviceList;
 use crate::jid::Jid;
 use crate::keys::PublicKey;
 use crate::pairing::adv::{AdvError, check_device_identity};
-use crate::signal::{BundleError, IdentityChange, LocalDevice, PrekeyBundle, SessionRecord};
+use crate::signal::{
+    AddressError, BundleError, DeviceAddress, IdentityChange, LocalDevice, PrekeyBundle, SessionRecord,
+};
 
 /// The devices that a one-to-one message goes to, in the namespace of its route: those of the
 /// recipient, then our own others. No device occurs twice, and `own_device` never.
@@ -27,20 +31,20 @@ pub fn target_devices(route: &Route, recipient: &DeviceList, own: &DeviceList, o
     targets
 }
 
-/// The name under which the session with a device is stored: the account's LID when its mapping is
-/// known, else its phone number, and the device number. One device has one record, whatever the
-/// namespace of a stanza.
+/// The name under which everything about a device is stored: by the account's LID when the mapping is
+/// known, else by its phone number. One device has one record, whatever the namespace of a stanza.
 ///
-/// `names` are the account's names as far as they are known. Devices in the cloud are folded into
-/// the namespace they belong to.
-#[must_use]
-pub fn session_address(device: &Jid, names: &Names) -> Jid {
-    let account = match Namespace::of(device) {
-        Some(_) if names.contains(device) => names.canonical().cloned().unwrap_or_else(|| device.account()),
-        Some(_) => device.account(),
-        None => return device.clone(),
-    };
-    account.with_device(device.device())
+/// `names` are the names of the device's account as far as they are known.
+///
+/// # Errors
+///
+/// [`AddressError`] for what is no device.
+pub fn session_address(device: &Jid, names: &Names) -> Result<DeviceAddress, AddressError> {
+    let address = DeviceAddress::new(device)?;
+    Ok(match names.lid().filter(|_| names.contains(device)) {
+        Some(lid) => address.under_lid(lid),
+        None => address,
+    })
 }
 
 /// The devices of `targets` without a session: fetch bundles for them, in one request.
@@ -140,15 +144,20 @@ pub fn check_companion(
 /// The moves to make when a phone number's LID becomes known: from each address under the number to
 /// the one under the LID. `devices` are the numbers of all devices with anything stored under either.
 ///
-/// Join the two session records of a move with [`SessionRecord::merge`], store the result under the
-/// second address and delete the first, all in one commit under the locks of both.
-#[must_use]
-pub fn migration(pn: &Jid, lid: &Jid, devices: impl IntoIterator<Item = u16>) -> Vec<(Jid, Jid)> {
-    let (pn, lid) = (pn.account(), lid.account());
-    let mut devices: Vec<u16> = devices.into_iter().collect();
-    devices.sort_unstable();
-    devices.dedup();
-    devices.into_iter().map(|device| (pn.with_device(device), lid.with_device(device))).collect()
+/// [`join`] the two session records of a move, store the result under the second address and delete
+/// the first, all in one commit under the locks of both.
+///
+/// # Errors
+///
+/// [`AddressError`] when `pn` or `lid` is no account.
+pub fn migration(
+    pn: &Jid,
+    lid: &Jid,
+    devices: impl IntoIterator<Item = u16>,
+) -> Result<Vec<(DeviceAddress, DeviceAddress)>, AddressError> {
+    let devices: BTreeSet<u16> = devices.into_iter().collect();
+    let address = |account: &Jid, device| DeviceAddress::new(&account.with_device(device));
+    devices.into_iter().map(|device| Ok((address(pn, device)?, address(lid, device)?))).collect()
 }
 
 /// Joins what is stored about one device under its two names; tells whether that moves anything.
@@ -163,7 +172,7 @@ pub fn join(under_pn: Option<SessionRecord>, under_lid: Option<SessionRecord>) -
 
 #[cfg(test)]
 mod tests {
-    use super::super::addressing::route;
+    use super::super::addressing::{Namespace, route};
     use super::super::device_list::Device;
     use super::super::testing::{Party, names};
     use super::*;
@@ -198,13 +207,14 @@ mod tests {
         let known = names(2);
         let by_number = Jid::pn("77010000002").with_device(3);
         let by_lid = Jid::lid("990000000000002").with_device(3);
-        assert_eq!(session_address(&by_number, &known), by_lid);
-        assert_eq!(session_address(&by_lid, &known), by_lid);
-        assert_eq!(session_address(&by_number, &Names::of(&by_number)), by_number);
+        let address = |device: &Jid, names: &Names| session_address(device, names).unwrap().as_jid().clone();
+        assert_eq!(address(&by_number, &known), by_lid);
+        assert_eq!(address(&by_lid, &known), by_lid);
+        assert_eq!(address(&by_number, &Names::of(&by_number)), by_number);
+        assert_eq!(address(&by_number, &names(3)), by_number, "the names of somebody else do not count");
         let hosted: Jid = "77010000002:99@hosted".parse().unwrap();
-        assert_eq!(session_address(&hosted, &known), Jid::lid("990000000000002").with_device(99));
-        let bot: Jid = "867051314767696@bot".parse().unwrap();
-        assert_eq!(session_address(&bot, &Names::default()), bot);
+        assert_eq!(address(&hosted, &known), Jid::lid("990000000000002").with_device(99));
+        assert!(session_address(&Jid::group("1"), &known).is_err());
     }
 
     #[test]
@@ -258,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_migration_moves_every_device_once() {
-        let moves = migration(&Jid::pn("77010000002"), &Jid::lid("990000000000002"), [12, 0, 12]);
+        let moves = migration(&Jid::pn("77010000002"), &Jid::lid("990000000000002"), [12, 0, 12]).unwrap();
         assert_eq!(moves.len(), 2);
         assert_eq!(moves[1].0.to_string(), "77010000002:12@s.whatsapp.net");
         assert_eq!(moves[1].1.to_string(), "990000000000002:12@lid");

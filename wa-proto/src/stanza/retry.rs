@@ -26,6 +26,8 @@ pub enum RetryReason {
     FutureMessage,
     /// 7: the message fails authentication.
     BadMac,
+    /// 12: the account does not vouch for the sending device.
+    DeviceIdentity,
     /// Another code.
     Other(u16),
 }
@@ -43,6 +45,7 @@ impl RetryReason {
             Self::InvalidSignature => 5,
             Self::FutureMessage => 6,
             Self::BadMac => 7,
+            Self::DeviceIdentity => 12,
             Self::Other(code) => code,
         }
     }
@@ -59,6 +62,7 @@ impl RetryReason {
             5 => Self::InvalidSignature,
             6 => Self::FutureMessage,
             7 => Self::BadMac,
+            12 => Self::DeviceIdentity,
             code => Self::Other(code),
         }
     }
