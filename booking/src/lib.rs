@@ -1,18 +1,75 @@
-//! The booking domain: people, schedules, availability, bookings, the outbox, message texts.
+//! The booking domain: people, schedules, availability, bookings, the outbox, message texts; and where they are kept.
 //!
-//! It knows neither HTTP nor WhatsApp. [`platform::Platform`] is what every use case needs; `api` calls the use cases,
-//! and `scheduler` sends what they leave in the [`outbox`], under a [`lease`] of the [`account`].
+//! It knows neither HTTP nor WhatsApp. [`platform::Platform`] is what every use case needs: `api` calls the use cases,
+//! and `scheduler` sends what they leave in the [`outbox`], under a [`lease`] of the [`account`]. Functions that take a
+//! connection are the store; each names the tenant it works for, and another tenant's ids find nothing.
+//!
+//! ```
+//! use booking::booking::{NewBooking, Source};
+//! use booking::slots::Item;
+//! use booking::{booking as visits, business, clock::Clock, demo, entropy::Entropy, master, platform::Platform};
+//!
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let db = db::Db::connect("sqlite::memory:").await?;
+//! let platform = Platform::open(db, Clock::system(), Entropy::system(), Default::default()).await?;
+//! demo::seed(&platform).await?;
+//!
+//! let mut connection = platform.db.read().await?;
+//! let salon = business::by_subdomain(&mut connection, "demo").await?.ok_or("no demo")?;
+//! let masters = master::active(&mut connection, salon.id).await?;
+//! let first = masters.first().ok_or("no master")?;
+//! let items = [Item { master_id: first.id, service_id: *first.services.first().ok_or("no service")? }];
+//! drop(connection);
+//!
+//! let tomorrow = salon.zone.date(platform.clock.now()).tomorrow()?;
+//! let visit = NewBooking {
+//!     client_phone: &"8 777 987 65 43".parse()?,
+//!     client_name: &"Данияр".parse()?,
+//!     items: &items,
+//!     start: tomorrow.at(14, 0, 0, 0),
+//!     notes: &"".parse()?,
+//!     language: None,
+//!     source: Source::Public,
+//! };
+//! let booked = visits::create(&platform, &salon, &visit).await?;
+//! assert_eq!(booked.wall_start, tomorrow.at(14, 0, 0, 0));
+//! # Ok(()) }
+//! ```
 
+// What everything else is made of.
 pub mod clock;
 pub mod entropy;
 pub mod id;
 pub mod language;
+pub mod name;
 pub mod phone;
 pub mod platform;
 pub mod policy;
 pub mod schema;
 pub mod store;
+pub mod zone;
 
+// Who.
+pub mod business;
+pub mod client;
+pub mod password;
+pub mod session;
+pub mod user;
+
+// What, by whom, and when.
+pub mod master;
+pub mod schedule;
+pub mod service;
+
+// Visits.
+pub mod availability;
+pub mod booking;
+pub mod slots;
+
+// Messages.
 pub mod account;
 pub mod lease;
 pub mod outbox;
+pub mod text;
+
+pub mod demo;

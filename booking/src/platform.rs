@@ -8,10 +8,13 @@ use db::migration::MigrateError;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::outbox::OutboxSignal;
+use crate::password::Passwords;
 use crate::policy::Policy;
 use crate::schema;
+use crate::text::{Texts, TextsError};
+use crate::zone::{self, StaleZoneData};
 
-/// The database, the clock, randomness, the operator's rules and the outbox's bell. Clones share all of them.
+/// The database, the clock, randomness, the operator's rules, the texts and the outbox's bell. Clones share all of them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Platform {
@@ -23,18 +26,47 @@ pub struct Platform {
     pub entropy: Entropy,
     /// What holds for all tenants.
     pub policy: Arc<Policy>,
+    /// What clients are written.
+    pub texts: Arc<Texts>,
+    /// Hashes passwords, a few at a time.
+    pub passwords: Passwords,
     /// Rings when a message is due at once.
     pub outbox: OutboxSignal,
 }
 
+/// Why the platform cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The tables could not be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// This machine does not know the time in Kazakhstan.
+    #[error(transparent)]
+    Zone(#[from] StaleZoneData),
+    /// The texts of the program are incomplete.
+    #[error(transparent)]
+    Texts(#[from] TextsError),
+}
+
 impl Platform {
-    /// Puts the parts together and brings the tables up to date.
+    /// Puts the parts together, checks the zone data, and brings the tables up to date.
     ///
     /// # Errors
     ///
-    /// See [`MigrateError`].
-    pub async fn open(db: Db, clock: Clock, entropy: Entropy, policy: Policy) -> Result<Self, MigrateError> {
+    /// [`OpenError`].
+    pub async fn open(db: Db, clock: Clock, entropy: Entropy, policy: Policy) -> Result<Self, OpenError> {
+        zone::self_test()?;
+        let texts = Arc::new(Texts::new()?);
         db.migrate(&schema::COMPONENT).await?;
-        Ok(Self { db, clock, entropy, policy: Arc::new(policy), outbox: OutboxSignal::default() })
+        Ok(Self {
+            db,
+            clock,
+            entropy,
+            policy: Arc::new(policy),
+            texts,
+            passwords: Passwords::default(),
+            outbox: OutboxSignal::default(),
+        })
     }
 }

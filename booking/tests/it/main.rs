@@ -1,4 +1,9 @@
 //! The promises of the crate, on both engines.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, its helpers too")]
 
+mod bookings;
+mod concurrency;
 mod delivery;
+mod people;
+mod salon;
+mod tenants;

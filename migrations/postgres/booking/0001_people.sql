@@ -4,6 +4,7 @@ create table businesses (
     subdomain text not null,
     name text not null,
     phone text not null,
+    address text,
     time_zone text not null,
     language text not null constraint businesses_language check (language in ('ru', 'en', 'kk')),
     state text not null constraint businesses_state check (state in ('trial', 'active', 'suspended')),

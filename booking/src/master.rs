@@ -1,0 +1,241 @@
+//! Who serves, and what.
+
+use db::Connection;
+
+use crate::availability::VisitLength;
+use crate::id::{BusinessId, MasterId, ServiceId, UserId};
+use crate::name::Name;
+use crate::store::StoreError;
+
+/// Who serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Master {
+    /// The row.
+    pub id: MasterId,
+    /// Their name.
+    pub name: Name,
+    /// What they offer.
+    pub services: Vec<ServiceId>,
+}
+
+/// A service as one master offers it, with that master's own time and price where they differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Offer {
+    /// What.
+    pub service_id: ServiceId,
+    /// Its name.
+    pub service: Name,
+    /// Who.
+    pub master_id: MasterId,
+    /// Their name.
+    pub master: Name,
+    /// How long it takes.
+    pub length: VisitLength,
+    /// The price in tiyn.
+    pub price_tiyn: i64,
+    /// How long before the visit it must be booked, in minutes.
+    pub notice_minutes: u32,
+    /// How far ahead it can be booked, in days.
+    pub horizon_days: u32,
+}
+
+/// Writes a master; `user_id` is their login, if they have one.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn create(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    name: &Name,
+    user_id: Option<UserId>,
+    position: u32,
+) -> Result<MasterId, StoreError> {
+    let (id,) = db::fetch_one!(
+        connection,
+        (MasterId,),
+        "insert into masters (business_id, user_id, name, position, active) values ($1, $2, $3, $4, $5) returning id",
+        business_id,
+        user_id,
+        name.as_str(),
+        i64::from(position),
+        true,
+    )?;
+    Ok(id)
+}
+
+/// Lets a master offer a service, with another duration or price than the service has; or changes these.
+///
+/// The rule `foreign_key` refuses a master or service of another business.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn offer(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    master_id: MasterId,
+    service_id: ServiceId,
+    duration_minutes: Option<u16>,
+    price_tiyn: Option<i64>,
+) -> Result<(), StoreError> {
+    db::execute!(
+        connection,
+        "insert into master_services (business_id, master_id, service_id, duration_minutes, price_tiyn)
+         values ($1, $2, $3, $4, $5)
+         on conflict (master_id, service_id) do update
+             set duration_minutes = excluded.duration_minutes, price_tiyn = excluded.price_tiyn
+             where master_services.business_id = excluded.business_id",
+        business_id,
+        master_id,
+        service_id,
+        duration_minutes.map(i64::from),
+        price_tiyn,
+    )?;
+    Ok(())
+}
+
+/// The masters of a business who can be booked, in their order.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn active(connection: &mut Connection, business_id: BusinessId) -> Result<Vec<Master>, StoreError> {
+    let rows = db::fetch_all!(
+        connection,
+        Row,
+        "select m.id, m.name, s.id as service_id
+         from masters m
+             left join master_services o on o.master_id = m.id and o.business_id = m.business_id
+             left join services s on s.id = o.service_id and s.business_id = m.business_id and s.active = true
+         where m.business_id = $1 and m.active = true order by m.position, m.id, s.position, s.id",
+        business_id,
+    )?;
+    let mut masters: Vec<Master> = Vec::new();
+    for row in rows {
+        match masters.last_mut().filter(|last| last.id == row.id) {
+            Some(last) => last.services.extend(row.service_id),
+            None => masters.push(Master {
+                id: row.id,
+                name: name(&row.name, "masters", row.id.get())?,
+                services: row.service_id.into_iter().collect(),
+            }),
+        }
+    }
+    Ok(masters)
+}
+
+/// Whether the business has the master, and can book them.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn is_active(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    master_id: MasterId,
+) -> Result<bool, StoreError> {
+    let found = db::fetch_optional!(
+        connection,
+        (MasterId,),
+        "select id from masters where business_id = $1 and id = $2 and active = true",
+        business_id,
+        master_id,
+    )?;
+    Ok(found.is_some())
+}
+
+/// The master that a login belongs to.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn of_user(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    user_id: UserId,
+) -> Result<Option<MasterId>, StoreError> {
+    let found = db::fetch_optional!(
+        connection,
+        (MasterId,),
+        "select id from masters where business_id = $1 and user_id = $2 order by id limit 1",
+        business_id,
+        user_id,
+    )?;
+    Ok(found.map(|(id,)| id))
+}
+
+/// A service as a master offers it; none when they do not, or when either is of another business or not active.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn offered(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    master_id: MasterId,
+    service_id: ServiceId,
+) -> Result<Option<Offer>, StoreError> {
+    let row = db::fetch_optional!(
+        connection,
+        OfferRow,
+        "select s.name as service, m.name as master, coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes,
+             s.buffer_before_minutes, s.buffer_after_minutes, coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn,
+             s.notice_minutes, s.horizon_days
+         from master_services o
+             join services s on s.id = o.service_id and s.business_id = o.business_id and s.active = true
+             join masters m on m.id = o.master_id and m.business_id = o.business_id and m.active = true
+         where o.business_id = $1 and o.master_id = $2 and o.service_id = $3",
+        business_id,
+        master_id,
+        service_id,
+    )?;
+    row.map(|row| row.read(master_id, service_id)).transpose()
+}
+
+fn name(text: &str, table: &'static str, id: i64) -> Result<Name, StoreError> {
+    text.parse().map_err(|_| StoreError::Row { table, id, rule: "name is malformed" })
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: MasterId,
+    name: String,
+    service_id: Option<ServiceId>,
+}
+
+#[derive(sqlx::FromRow)]
+struct OfferRow {
+    service: String,
+    master: String,
+    duration_minutes: i64,
+    buffer_before_minutes: i64,
+    buffer_after_minutes: i64,
+    price_tiyn: i64,
+    notice_minutes: i64,
+    horizon_days: i64,
+}
+
+impl OfferRow {
+    fn read(self, master_id: MasterId, service_id: ServiceId) -> Result<Offer, StoreError> {
+        let broken = |rule| StoreError::Row { table: "services", id: service_id.get(), rule };
+        let minutes = |minutes: i64| u16::try_from(minutes).map_err(|_| broken("a length is out of range"));
+        let number = |number: i64| u32::try_from(number).map_err(|_| broken("a number is out of range"));
+        Ok(Offer {
+            service_id,
+            service: name(&self.service, "services", service_id.get())?,
+            master_id,
+            master: name(&self.master, "masters", master_id.get())?,
+            length: VisitLength {
+                duration: minutes(self.duration_minutes)?,
+                buffer_before: minutes(self.buffer_before_minutes)?,
+                buffer_after: minutes(self.buffer_after_minutes)?,
+            },
+            price_tiyn: self.price_tiyn,
+            notice_minutes: number(self.notice_minutes)?,
+            horizon_days: number(self.horizon_days)?,
+        })
+    }
+}

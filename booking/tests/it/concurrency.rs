@@ -1,0 +1,83 @@
+//! Many who want the same.
+
+use std::sync::Arc;
+
+use booking::booking::CreateError;
+use booking::slots::ALTERNATIVES;
+use db::testing::on_each;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::salon::Salon;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_hundred_who_want_one_slot_one_gets_it() {
+    on_each(async |db| {
+        let salon = Arc::new(Salon::open(&db).await);
+        let barrier = Arc::new(Barrier::new(200));
+        let mut tasks = JoinSet::new();
+        for n in 0..200 {
+            let (salon, barrier) = (Arc::clone(&salon), Arc::clone(&barrier));
+            tasks.spawn(async move {
+                barrier.wait().await;
+                // Half of them want exactly it, half half an hour of it; some are the same person.
+                let start = if n % 2 == 0 { "2026-01-16T14:00:00" } else { "2026-01-16T14:30:00" };
+                salon.book(start, &format!("8777000{:04}", n % 150)).await
+            });
+        }
+        let (mut won, mut lost) = (0, 0);
+        while let Some(task) = tasks.join_next().await {
+            match task.unwrap() {
+                Ok(_) => won += 1,
+                Err(CreateError::SlotTaken { nearest }) => {
+                    assert_eq!(nearest.len(), ALTERNATIVES);
+                    lost += 1;
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        assert_eq!((won, lost), (1, 199));
+        assert_eq!((salon.count("bookings").await, salon.count("outbox").await), (1, 3));
+        assert_eq!(salon.count("clients").await, 1, "who got nothing left nothing");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_two_visits_of_a_master_ever_overlap() {
+    on_each(async |db| {
+        let salon = Arc::new(Salon::open(&db).await);
+        let mut tasks = JoinSet::new();
+        for n in 0..120_u32 {
+            let salon = Arc::clone(&salon);
+            tasks.spawn(async move {
+                // A different length and minute each, as if drawn at random.
+                let minute = (n * 7_919) % 600;
+                let item = booking::slots::Item {
+                    service_id: salon.services[usize::try_from(n).unwrap() % 4],
+                    master_id: salon.masters[0],
+                };
+                let start = format!("2026-01-16T{:02}:{:02}:00", 9 + minute / 60, minute % 60);
+                let source = booking::booking::Source::Public;
+                match salon.book_items(&start, "87770000001", &[item], source).await {
+                    Ok(_) | Err(CreateError::SlotTaken { .. } | CreateError::Closed { .. }) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            });
+        }
+        while let Some(task) = tasks.join_next().await {
+            task.unwrap();
+        }
+        let mut connection = db.read().await.unwrap();
+        let (overlaps,) = db::fetch_one!(
+            &mut connection,
+            (i64,),
+            "select count(*) from booking_segments a join booking_segments b
+             on a.master_id = b.master_id and a.id < b.id and a.busy_from < b.busy_to and b.busy_from < a.busy_to",
+        )
+        .unwrap();
+        assert_eq!(overlaps, 0);
+        assert!(salon.count("bookings").await >= 5);
+    })
+    .await;
+}

@@ -1,0 +1,87 @@
+//! A platform with the demo salon, on a clock that stands.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use booking::booking::{Booking, CreateError, NewBooking, Source, create};
+use booking::business::{self, Business};
+use booking::clock::Clock;
+use booking::demo;
+use booking::entropy::Entropy;
+use booking::id::{MasterId, ServiceId};
+use booking::master;
+use booking::platform::Platform;
+use booking::policy::Policy;
+use booking::slots::Item;
+use db::Db;
+use jiff::civil::DateTime;
+
+/// 2026-01-14 10:00 in Almaty, a Wednesday.
+pub(crate) const NOW_MS: i64 = 1_768_366_800_000;
+
+pub(crate) struct Salon {
+    pub(crate) platform: Platform,
+    pub(crate) business: Business,
+    pub(crate) masters: Vec<MasterId>,
+    pub(crate) services: Vec<ServiceId>,
+    now_ms: Arc<AtomicI64>,
+}
+
+impl Salon {
+    pub(crate) async fn open(db: &Db) -> Self {
+        let now_ms = Arc::new(AtomicI64::new(NOW_MS));
+        let clock = Clock::fixed(Arc::clone(&now_ms));
+        let platform = Platform::open(db.clone(), clock, Entropy::seeded(7), Policy::default()).await.unwrap();
+        demo::seed(&platform).await.unwrap();
+        let mut connection = db.read().await.unwrap();
+        let business = business::by_subdomain(&mut connection, "demo").await.unwrap().unwrap();
+        let masters = master::active(&mut connection, business.id).await.unwrap();
+        let services = masters[0].services.clone();
+        let masters = masters.iter().map(|master| master.id).collect();
+        Self { platform, business, masters, services, now_ms }
+    }
+
+    pub(crate) fn travel_hours(&self, hours: i64) {
+        self.now_ms.fetch_add(hours * 3_600_000, Ordering::Relaxed);
+    }
+
+    /// The first service by the first master.
+    pub(crate) fn cut(&self) -> Item {
+        Item { service_id: self.services[0], master_id: self.masters[0] }
+    }
+
+    pub(crate) async fn book(&self, start: &str, phone: &str) -> Result<Booking, CreateError> {
+        self.book_items(start, phone, &[self.cut()], Source::Public).await
+    }
+
+    pub(crate) async fn book_items(
+        &self,
+        start: &str,
+        phone: &str,
+        items: &[Item],
+        source: Source,
+    ) -> Result<Booking, CreateError> {
+        let new = NewBooking {
+            client_phone: &phone.parse().unwrap(),
+            client_name: &"Данияр".parse().unwrap(),
+            items,
+            start: start.parse::<DateTime>().unwrap(),
+            notes: &"".parse().unwrap(),
+            language: None,
+            source,
+        };
+        create(&self.platform, &self.business, &new).await
+    }
+
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let mut connection = self.platform.db.read().await.unwrap();
+        let sql = match table {
+            "bookings" => "select count(*) from bookings",
+            "segments" => "select count(*) from booking_segments where live = true",
+            "outbox" => "select count(*) from outbox",
+            "clients" => "select count(*) from clients",
+            _ => panic!("no count of {table}"),
+        };
+        db::fetch_one!(&mut connection, (i64,), sql).unwrap().0
+    }
+}

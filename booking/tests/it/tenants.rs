@@ -1,0 +1,138 @@
+//! Another tenant's ids find nothing and change nothing, in every function that takes a tenant.
+
+use booking::availability::DayHours;
+use booking::booking::{
+    Actor, CancelError, Cancellation, CreateError, Filter, Source, cancel, find, list, transitions,
+};
+use booking::business::{self, Business};
+use booking::clock::Timestamp;
+use booking::schedule::ScheduleError;
+use booking::slots::{self, Item, OfferError};
+use booking::user::{self, Registration};
+use booking::{account, client, master, outbox, schedule, service};
+use db::testing::on_each;
+use jiff::civil::date;
+
+use crate::salon::Salon;
+
+/// A second salon, without anything of its own.
+async fn rival(salon: &Salon) -> Business {
+    let form = Registration {
+        email: "rival@example.kz",
+        password: "correct horse",
+        full_name: "Соперник",
+        phone: "87012223344",
+        business_name: "Соперник",
+        subdomain: "rival",
+    };
+    let owner = user::register(&salon.platform, &form).await.unwrap();
+    let mut connection = salon.platform.db.read().await.unwrap();
+    business::by_id(&mut connection, owner.business_id.unwrap()).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn reading_crosses_no_border() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let booking = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        let rival = rival(&salon).await;
+        let (item, day) = (salon.cut(), date(2026, 1, 16));
+        let mut connection = db.read().await.unwrap();
+        let c = &mut connection;
+        assert!(find(c, rival.id, booking.id).await.unwrap().is_none());
+        assert!(list(c, rival.id, &Filter { limit: 10, ..Filter::default() }).await.unwrap().is_empty());
+        let of_master = Filter { master_id: Some(item.master_id), limit: 10, ..Filter::default() };
+        assert!(list(c, rival.id, &of_master).await.unwrap().is_empty());
+        assert!(transitions(c, rival.id, booking.id).await.unwrap().is_empty());
+        assert!(outbox::of_booking(c, rival.id, booking.id).await.unwrap().is_empty());
+        assert!(service::active(c, rival.id).await.unwrap().is_empty());
+        assert!(master::active(c, rival.id).await.unwrap().is_empty());
+        assert!(!master::is_active(c, rival.id, item.master_id).await.unwrap());
+        assert!(master::offered(c, rival.id, item.master_id, item.service_id).await.unwrap().is_none());
+        let hours = schedule::hours(c, rival.id, item.master_id, day, day).await.unwrap();
+        assert!(hours.iter().all(|day| day.intervals().is_empty()));
+        let (start, end) = (Timestamp::from_seconds(0), Timestamp::from_seconds(i64::MAX));
+        assert!(schedule::busy(c, rival.id, item.master_id, start, end).await.unwrap().is_empty());
+        let phone = booking.client_phone.clone().unwrap();
+        assert_eq!(client::language(c, rival.id, &phone).await.unwrap(), None);
+        let own = account::of_business(c, rival.id).await.unwrap().unwrap();
+        assert_eq!(own.business_id, Some(rival.id));
+        for service_id in [None, Some(item.service_id)] {
+            let free = slots::free(&salon.platform, &rival, item.master_id, service_id, day, day).await;
+            assert!(matches!(free, Err(OfferError::UnknownMaster)), "{free:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn writing_crosses_no_border() {
+    on_each(async |db| {
+        let mut salon = Salon::open(&db).await;
+        let booking = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        let rival = rival(&salon).await;
+        let (item, day) = (salon.cut(), date(2026, 1, 16));
+        let by_client = Cancellation { actor: Actor::Client, reason: None, version: None, late: true };
+        let cancelled = cancel(&salon.platform, rival.id, booking.id, &by_client).await;
+        assert!(matches!(cancelled, Err(CancelError::NotFound)), "{cancelled:?}");
+
+        salon.business = rival.clone();
+        let booked = salon.book_items("2026-01-16T16:00:00", "87771234567", &[item], Source::Public).await;
+        assert!(matches!(booked, Err(CreateError::Offer(OfferError::UnknownMaster))), "{booked:?}");
+
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(outbox::cancel_of_booking(&mut tx, rival.id, booking.id).await.unwrap(), 0);
+        schedule::set_weekly(&mut tx, rival.id, item.master_id, &[]).await.unwrap();
+        schedule::clear_date(&mut tx, rival.id, item.master_id, day).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let off = DayHours::new(day, vec![]).unwrap();
+        let refused = schedule::set_date(&mut tx, rival.id, item.master_id, &off).await;
+        assert!(matches!(refused, Err(ScheduleError::UnknownMaster)), "{refused:?}");
+        drop(tx);
+        let mut tx = db.begin().await.unwrap();
+        let offered = master::offer(&mut tx, rival.id, item.master_id, item.service_id, Some(5), None).await;
+        // SQLite passes over the row, PostgreSQL may refuse the reference first: either way nothing is written.
+        if offered.is_ok() {
+            tx.commit().await.unwrap();
+        }
+        // Nothing moved at home.
+        let mut connection = db.read().await.unwrap();
+        let home = booking.business_id;
+        let hours = schedule::hours(&mut connection, home, item.master_id, day, day).await.unwrap();
+        assert_eq!(hours[0].intervals().len(), 1);
+        let offer = master::offered(&mut connection, home, item.master_id, item.service_id).await.unwrap().unwrap();
+        assert_eq!(offer.length.duration, 60);
+        assert_eq!(outbox::of_booking(&mut connection, home, booking.id).await.unwrap().len(), 3);
+    })
+    .await;
+}
+
+/// The schema itself holds the border, for whoever forgets it in a statement.
+#[tokio::test]
+async fn the_schema_refuses_a_reference_into_another_tenant() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let booking = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        let rival = rival(&salon).await;
+        let strays = [
+            "update bookings set business_id = $1 where id = $2",
+            "update booking_segments set business_id = $1 where booking_id = $2",
+            "update outbox set business_id = $1 where booking_id = $2",
+            "insert into weekly_hours (business_id, master_id, weekday, start_minute, end_minute)
+             select $1, master_id, 1, 0, 60 from booking_segments where booking_id = $2",
+            "insert into bookings (business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start,
+                 time_zone, price_tiyn, language, source, created_at)
+             select $1, client_id, 'x', 'confirmed', 1, 0, 1, 'x', 'x', 0, 'ru', 'staff', 0
+             from bookings where id = $2",
+        ];
+        for statement in strays {
+            let mut tx = db.begin().await.unwrap();
+            let error = db::execute!(&mut tx, statement, rival.id, booking.id).unwrap_err();
+            assert!(error.is_constraint("foreign_key"), "{statement}: {error:?}");
+        }
+        let stray_item = Item { master_id: salon.masters[1], ..salon.cut() };
+        salon.book_items("2026-01-16T16:00:00", "87771234567", &[stray_item], Source::Public).await.unwrap();
+    })
+    .await;
+}
