@@ -35,6 +35,15 @@ impl Namespace {
         }
     }
 
+    /// The name of the server of its accounts.
+    #[must_use]
+    pub const fn server_name(self) -> &'static str {
+        match self {
+            Self::Pn => "s.whatsapp.net",
+            Self::Lid => "lid",
+        }
+    }
+
     /// The value of an `addressing_mode` attribute.
     #[must_use]
     pub const fn as_attr(self) -> &'static str {

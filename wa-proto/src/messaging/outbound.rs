@@ -166,10 +166,13 @@ pub fn encrypt<R: CryptoRng + ?Sized>(
 fn check(send: &Send<'_>, targets: &[Target<'_>]) -> Result<(), OutboundError> {
     let route = send.route;
     let namespace = Namespace::of(&route.to).ok_or(OutboundError::ForeignTarget)?;
+    if Namespace::of(&route.own) != Some(namespace) {
+        return Err(OutboundError::ForeignTarget);
+    }
     let mut reachable = false;
     for (at, target) in targets.iter().enumerate() {
-        let is_own = route.own.is_same_account(target.device);
-        let is_recipient = route.to.is_same_account(target.device);
+        let is_own = is_of(&route.own, target.device);
+        let is_recipient = is_of(&route.to, target.device);
         if !(is_own || is_recipient) || Namespace::of(target.device) != Some(namespace) {
             return Err(OutboundError::ForeignTarget);
         }
@@ -199,8 +202,9 @@ struct Part {
     range: Range<usize>,
 }
 
-/// Room for what a ciphertext is longer than its plaintext, in bytes, without and with the parts
-/// that start a session; and for the rest of a stanza and of each of its devices.
+/// Room in bytes for: what the wrapper for own devices adds to a plaintext; what a ciphertext is longer
+/// than its plaintext, and more if it starts a session; the rest of a stanza, and of each of its devices.
+const WRAPPER_OVERHEAD: usize = 64;
 const MESSAGE_OVERHEAD: usize = 80;
 const PREKEY_OVERHEAD: usize = 120;
 const STANZA_ROOM: usize = 128;
@@ -209,24 +213,32 @@ const DEVICE_ROOM: usize = 32;
 impl Sealed {
     /// Encrypts for every target that has a session, with fresh padding each.
     fn seal<R: CryptoRng + ?Sized>(send: &Send<'_>, targets: &mut [Target<'_>], rng: &mut R) -> Self {
-        let mut wrapped = zeroize::Zeroizing::new(Vec::new());
-        send.plaintext.wrap_device_sent(&send.route.to, &mut wrapped);
-        let longest = wrapped.len().saturating_add(MAX_PADDING);
+        let plain = send.plaintext.as_bytes().len();
+        let longest = plain.saturating_add(WRAPPER_OVERHEAD).saturating_add(MAX_PADDING);
         let each = longest.saturating_add(MESSAGE_OVERHEAD).saturating_add(PREKEY_OVERHEAD);
-        let mut padded = zeroize::Zeroizing::new(Vec::with_capacity(longest));
         let mut sealed = Self {
             bytes: Vec::with_capacity(each.saturating_mul(targets.len())),
             parts: Vec::with_capacity(targets.len()),
             skipped: Vec::new(),
         };
+        // What is encrypted for the devices of one side, and its length without padding.
+        let mut content = Vec::with_capacity(longest);
+        let mut filled: Option<(bool, usize)> = None;
         for (at, target) in targets.iter_mut().enumerate() {
-            let is_own = send.route.own.is_same_account(target.device);
-            let content = if is_own { wrapped.as_slice() } else { send.plaintext.as_bytes() };
-            padded.clear();
-            padded.extend_from_slice(content);
-            pad(&mut padded, rng);
+            let is_own = is_of(&send.route.own, target.device);
+            let length = match filled {
+                Some((former, length)) if former == is_own => length,
+                _ => {
+                    content.clear();
+                    fill(send, is_own, &mut content);
+                    content.len()
+                }
+            };
+            filled = Some((is_own, length));
+            content.truncate(length);
+            pad(&mut content, rng);
             let start = sealed.bytes.len();
-            match target.record.encrypt_onto(&padded, &mut sealed.bytes) {
+            match target.record.encrypt_onto(&content, &mut sealed.bytes) {
                 Ok(kind) => sealed.parts.push(Part { target: at, kind, range: start..sealed.bytes.len() }),
                 Err(reason) => sealed.skipped.push(Skipped { device: target.device.clone(), reason }),
             }
@@ -258,6 +270,20 @@ impl Sealed {
             });
         }
     }
+}
+
+/// Writes what the devices of one side are to read: our own get the wrapper.
+fn fill(send: &Send<'_>, for_own: bool, content: &mut Vec<u8>) {
+    if for_own {
+        send.plaintext.wrap_device_sent(&send.route.to, content);
+    } else {
+        content.extend_from_slice(send.plaintext.as_bytes());
+    }
+}
+
+/// Whether a device belongs to an account, given that both are in one namespace.
+fn is_of(account: &Jid, device: &Jid) -> bool {
+    account.user_bytes() == device.user_bytes()
 }
 
 /// Writes an `<enc>`.
@@ -325,7 +351,7 @@ pub fn encrypt_single<R: CryptoRng + ?Sized>(
     device_identity: &[u8],
     rng: &mut R,
 ) -> Result<Outbound, OutboundError> {
-    let mut padded = zeroize::Zeroizing::new(Vec::with_capacity(content.len().saturating_add(MAX_PADDING)));
+    let mut padded = Vec::with_capacity(content.len().saturating_add(MAX_PADDING));
     padded.extend_from_slice(content);
     pad(&mut padded, rng);
     let ciphertext = target.record.encrypt(&padded).map_err(|_| OutboundError::NobodyReachable)?;

@@ -7,6 +7,7 @@ use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
+use super::addressing::Namespace;
 use super::fields::{MalformedMessage, walk};
 use crate::jid::Jid;
 use crate::proto;
@@ -140,16 +141,19 @@ impl Plaintext {
     ///
     /// Source: vectors `device_sent_wrap`, `dsm_text`, `dsm_text_secret_outer`.
     pub fn wrap_device_sent(&self, destination: &Jid, out: &mut Vec<u8>) {
-        let destination = destination.account().to_string();
+        let server = match Namespace::of(destination) {
+            Some(namespace) => namespace.server_name(),
+            None => destination.server().as_str(),
+        };
+        let destination = [destination.user_bytes(), b"@", server.as_bytes()];
         let before = self.bytes.get(..self.context_info.start).unwrap_or_default();
         let context_info = self.bytes.get(self.context_info.clone()).unwrap_or_default();
         let after = self.bytes.get(self.context_info.end..).unwrap_or_default();
-        let inner = before.len().saturating_add(after.len());
-        let wrapper =
-            delimited_length(DESTINATION, destination.len()).saturating_add(delimited_length(INNER_MESSAGE, inner));
+        let wrapper = delimited_length(DESTINATION, total(&destination))
+            .saturating_add(delimited_length(INNER_MESSAGE, total(&[before, after])));
         out.reserve(wrapper.saturating_add(context_info.len()).saturating_add(ROOM_FOR_HEADER));
         put_header(out, DEVICE_SENT, wrapper);
-        put_delimited(out, DESTINATION, &[destination.as_bytes()]);
+        put_delimited(out, DESTINATION, &destination);
         put_delimited(out, INNER_MESSAGE, &[before, after]);
         out.extend_from_slice(context_info);
     }
@@ -164,12 +168,6 @@ impl std::fmt::Debug for Plaintext {
     }
 }
 
-impl Drop for Plaintext {
-    fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.bytes);
-    }
-}
-
 /// Writes the key and the length of a length-delimited field.
 fn put_header(out: &mut Vec<u8>, number: u32, length: usize) {
     encode_key(number, WireType::LengthDelimited, out);
@@ -178,10 +176,15 @@ fn put_header(out: &mut Vec<u8>, number: u32, length: usize) {
 
 /// Writes a length-delimited field whose value comes in pieces.
 fn put_delimited(out: &mut Vec<u8>, number: u32, pieces: &[&[u8]]) {
-    put_header(out, number, pieces.iter().map(|piece| piece.len()).sum());
+    put_header(out, number, total(pieces));
     for piece in pieces {
         out.extend_from_slice(piece);
     }
+}
+
+/// The length of pieces together.
+fn total(pieces: &[&[u8]]) -> usize {
+    pieces.iter().map(|piece| piece.len()).fold(0, usize::saturating_add)
 }
 
 /// The length of a length-delimited field with a value of `length` bytes.
