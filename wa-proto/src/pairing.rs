@@ -6,6 +6,7 @@
 //! | the companion's side as a whole, with its timers | [`machine`] |
 //! | the QR code: its text, and which reference is shown when | [`qr`] |
 //! | linking by a typed code: keys, bundle | [`code`] |
+//! | linking with a passkey: keys, commitment, sealed request | [`passkey`] |
 //! | from pair-success to a linked device, and the phone's check of the reply | [`success`] |
 //! | the signatures and the HMAC under all of it | [`adv`] |
 //! | the stanzas | [`stanza::pair`](crate::stanza::pair) |
@@ -16,6 +17,7 @@
 pub mod adv;
 pub mod code;
 pub mod machine;
+pub mod passkey;
 pub mod qr;
 pub mod success;
 
