@@ -19,7 +19,7 @@ pub mod source;
 mod testing;
 pub mod token;
 #[cfg(test)]
-mod vectors;
+pub(crate) mod vectors;
 
 pub use self::addressing::{DmAddressing, Names, Namespace, Route};
 pub use self::device_list::{Device, DeviceList};

@@ -263,6 +263,50 @@ fn a_device_identity_needs_both_signatures_under_one_hosting() {
 }
 
 #[test]
+fn published_device_identities_are_judged_as_published() {
+    let vectors = crate::messaging::vectors::load();
+    let vector = &vectors["adv"]["device_identity"];
+    let key = |name: &str| PublicKey::from_bytes(array(&vectors["adv"][name]));
+    let (account, device) = (key("account_public"), key("device_public"));
+    let other = PublicKey::from_bytes([9; 32]);
+    let check = |identity: &str, device: &PublicKey, known: Option<&PublicKey>| {
+        check_device_identity(&bytes(&vector[identity]), device, known)
+    };
+    let verified = Ok(IdentityCheck::Verified { account_key: account });
+    assert_eq!(check("with_key", &device, None), verified);
+    assert_eq!(check("without_key", &device, Some(&account)), verified);
+    assert_eq!(check("hosted_prefixes_with_key", &device, None), verified);
+    assert_eq!(check("without_key", &device, None), Ok(IdentityCheck::NoAccountKey));
+    assert_eq!(check("without_key", &device, Some(&device)), Err(AdvError::AccountSignature));
+    assert_eq!(check("with_key", &other, None), Err(AdvError::AccountSignature));
+}
+
+#[test]
+fn the_published_list_is_read_and_checked() {
+    let vectors = crate::messaging::vectors::load();
+    let account = PublicKey::from_bytes(array(&vectors["adv"]["account_public"]));
+    let vector = &vectors["adv"]["key_index_list"];
+    let list = KeyIndexList {
+        raw_id: 1_234_567,
+        timestamp: 1_760_000_000,
+        current_index: 9,
+        valid_indexes: vec![0, 3, 9],
+        account_type: Hosting::Own,
+    };
+    for form in ["list_without_key", "list_with_account_key"] {
+        let signed = bytes(&vector[form]);
+        assert_eq!(SignedKeyIndexList::parse(&signed).unwrap().verify(Some(&account)), Ok(list.clone()));
+        // One bit of the list, behind its two-byte header.
+        let mut tampered = signed;
+        tampered[2 + 16] ^= 1;
+        let refused = SignedKeyIndexList::parse(&tampered).unwrap().verify(Some(&account));
+        assert_eq!(refused, Err(AdvError::AccountSignature));
+    }
+    let admitted: Vec<bool> = [3, 5, 9, 10].into_iter().map(|index| list.admits(index)).collect();
+    assert_eq!(admitted, [true, false, true, true]);
+}
+
+#[test]
 fn a_list_is_checked_with_the_known_key_before_its_own() {
     let published = Published::load();
     let list = KeyIndexList {
