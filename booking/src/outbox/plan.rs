@@ -60,13 +60,23 @@ pub async fn plan(
     entropy: &Entropy,
     now: Timestamp,
 ) -> Result<Option<MessageId>, StoreError> {
-    let planned = db::fetch_optional!(
-        connection,
-        (MessageId,),
+    // Only the second of two equal plans is passed over. A message id that comes twice, from a broken source of
+    // randomness, is an error: passed over, it would lose a message.
+    let sql = if message.booking_id.is_some() {
         "insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
              state, due_at, next_at, expires_at, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'planned', $10, $10, $11, $12)
-         on conflict do nothing returning id",
+         on conflict (booking_id, dedup_key) where booking_id is not null do nothing returning id"
+    } else {
+        "insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
+             state, due_at, next_at, expires_at, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'planned', $10, $10, $11, $12)
+         on conflict (business_id, dedup_key) where booking_id is null do nothing returning id"
+    };
+    let planned = db::fetch_optional!(
+        connection,
+        (MessageId,),
+        sql,
         message.business_id,
         message.account_id,
         message.booking_id,

@@ -81,3 +81,25 @@ async fn no_two_visits_of_a_master_ever_overlap() {
     })
     .await;
 }
+
+/// Without a lower bound on the start, the search for what is busy would read a master's whole past.
+#[tokio::test]
+async fn the_search_for_what_is_busy_is_bounded() {
+    db::testing::on_sqlite(async |db| {
+        Salon::open(&db).await;
+        let mut connection = db.read().await.unwrap();
+        let plan = db::fetch_all!(
+            &mut connection,
+            (i64, i64, i64, String),
+            "explain query plan select busy_from, busy_to from booking_segments
+             where master_id = $2 and business_id = $1 and live = true
+                 and busy_from < $4 and busy_from > $5 and busy_to > $3
+             order by busy_from",
+        )
+        .unwrap();
+        let expected = "SEARCH booking_segments USING INDEX booking_segments_busy \
+                        (master_id=? AND busy_from>? AND busy_from<?)";
+        assert_eq!(plan.iter().map(|(.., step)| step.as_str()).collect::<Vec<_>>(), [expected]);
+    })
+    .await;
+}

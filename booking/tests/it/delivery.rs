@@ -6,6 +6,7 @@ use booking::id::{AccountId, BusinessId};
 use booking::language::Language;
 use booking::outbox::{self, Failure, MessageKind, NewMessage};
 use booking::phone::Phone;
+use booking::store::StoreError;
 use booking::{account, lease, schema};
 use db::Db;
 use db::testing::on_each;
@@ -37,6 +38,10 @@ impl Salon {
     }
 
     async fn plan(&self, key: &str, due_in: i64, expires_in: i64) -> bool {
+        self.plan_with(key, due_in, expires_in, &Entropy::system()).await.unwrap()
+    }
+
+    async fn plan_with(&self, key: &str, due_in: i64, expires_in: i64, entropy: &Entropy) -> Result<bool, StoreError> {
         let phone: Phone = "77771234567".parse().unwrap();
         let mut tx = self.db.begin().await.unwrap();
         let message = NewMessage {
@@ -51,9 +56,9 @@ impl Salon {
             due_at: NOON.plus(due_in),
             expires_at: NOON.plus(expires_in),
         };
-        let planned = outbox::plan(&mut tx, &message, &Entropy::system(), NOON).await.unwrap();
+        let planned = outbox::plan(&mut tx, &message, entropy, NOON).await?;
         tx.commit().await.unwrap();
-        planned.is_some()
+        Ok(planned.is_some())
     }
 
     async fn state(&self, key: &str) -> (String, Option<String>) {
@@ -131,6 +136,17 @@ async fn what_is_due_is_claimed_once_and_by_the_holder() {
         outbox::mark_failed(&db, &new, &third[0], Failure::Final, "not on WhatsApp").await.unwrap();
         assert_eq!(salon.state("now").await.0, "failed");
         assert_eq!(other.state("now").await.0, "planned");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_id_that_comes_twice_loses_no_message_silently() {
+    on_each(async |db| {
+        let salon = Salon::open(&db, "one").await;
+        assert!(salon.plan_with("first", 0, 900, &Entropy::seeded(1)).await.unwrap());
+        let error = salon.plan_with("second", 0, 900, &Entropy::seeded(1)).await.unwrap_err();
+        assert_eq!(error.constraint(), Some("outbox_wa_message_id_key"));
     })
     .await;
 }

@@ -3,6 +3,7 @@
 
 mod bookings;
 mod concurrency;
+mod crash;
 mod delivery;
 mod people;
 mod salon;

@@ -31,7 +31,7 @@ impl Salon {
     pub(crate) async fn open(db: &Db) -> Self {
         let now_ms = Arc::new(AtomicI64::new(NOW_MS));
         let clock = Clock::fixed(Arc::clone(&now_ms));
-        let platform = Platform::open(db.clone(), clock, Entropy::seeded(7), Policy::default()).await.unwrap();
+        let platform = Platform::open(db.clone(), clock, Entropy::system(), Policy::default()).await.unwrap();
         demo::seed(&platform).await.unwrap();
         let mut connection = db.read().await.unwrap();
         let business = business::by_subdomain(&mut connection, "demo").await.unwrap().unwrap();
