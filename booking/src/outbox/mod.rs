@@ -18,7 +18,7 @@ mod plan;
 mod signal;
 
 pub use deliver::{Failure, OutboxMessage, claim_due, mark_delivered, mark_failed, mark_read, mark_sent, next_due};
-pub use plan::{MessageKind, MessageStatus, NewMessage, cancel_of_booking, of_booking, plan};
+pub use plan::{MessageKind, MessageStatus, NewMessage, cancel_of_booking, find, of_booking, plan};
 pub use signal::OutboxSignal;
 
 use crate::entropy::Entropy;

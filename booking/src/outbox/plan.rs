@@ -160,6 +160,27 @@ pub async fn of_booking(
     rows.into_iter().map(MessageStatus::try_from).collect()
 }
 
+/// What became of one message of a business.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn find(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    message_id: MessageId,
+) -> Result<Option<MessageStatus>, StoreError> {
+    let row = db::fetch_optional!(
+        connection,
+        Row,
+        "select id, kind, state, wa_message_id, text, due_at, attempts, error, sent_at, delivered_at, read_at
+         from outbox where business_id = $1 and id = $2",
+        business_id,
+        message_id,
+    )?;
+    row.map(MessageStatus::try_from).transpose()
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: MessageId,
