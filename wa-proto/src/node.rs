@@ -62,4 +62,9 @@ mod tag {
     pub(super) const BINARY_20: u8 = 253;
     pub(super) const BINARY_32: u8 = 254;
     pub(super) const NIBBLE_8: u8 = 255;
+
+    // The tokens of the servers that addresses mostly have.
+    pub(super) const SERVER_PN: u8 = 3;
+    pub(super) const SERVER_GROUP: u8 = 28;
+    pub(super) const SERVER_LID: u8 = 118;
 }

@@ -47,30 +47,70 @@ pub fn double(dictionary: u8, index: u8) -> Option<&'static str> {
 
 /// Returns the token that stands for `text`; there is never more than one.
 ///
-/// One multiplication, one table slot in nearly all cases, and a comparison where the slot's fingerprint fits.
+/// One multiplication and one table slot in nearly all cases. The slot tells most misses; a hit is confirmed by
+/// two words for texts of up to 16 bytes, by a comparison for longer ones.
 #[must_use]
 pub fn lookup(text: &[u8]) -> Option<Token> {
+    index_of(text).map(token_at)
+}
+
+/// Returns the text of the token at `index`, counted through all dictionaries; empty if there is none.
+pub(crate) fn text_at(index: u16) -> &'static str {
+    TEXTS.get(usize::from(index)).copied().unwrap_or_default()
+}
+
+/// Returns the index of a token in a dictionary, counted through all dictionaries.
+pub(crate) fn double_index(dictionary: u8, index: u8) -> u16 {
+    u16::from_be_bytes([dictionary.wrapping_sub(DICTIONARY_0), index]).wrapping_add(u16::from(DICTIONARY_0))
+}
+
+/// Returns the index of the token that stands for `text`, counted through all dictionaries.
+#[inline]
+pub(crate) fn index_of(text: &[u8]) -> Option<u16> {
     if text.is_empty() || text.len() > LONGEST {
         return None;
     }
-    let hash = hash(text);
-    let mut slot = slot_of(hash);
-    loop {
-        let entry = TABLE.slots.get(slot).copied().unwrap_or(VACANT);
-        if entry == VACANT {
-            return None;
-        }
-        if entry & FINGERPRINT == fingerprint_of(hash) {
-            let index = entry & !FINGERPRINT;
-            if TEXTS.get(usize::from(index)).is_some_and(|known| known.as_bytes() == text) {
-                return Some(token_at(index));
-            }
-        }
-        slot = slot.wrapping_add(1) & SLOT_MASK;
+    let ends = Ends::of(text);
+    let hash = ends.hash(text.len());
+    let wanted = label(hash, text.len());
+    let place = place_of(hash);
+    let slot = SLOT_TABLE.slots.get(place).copied().unwrap_or(VACANT);
+    if slot == VACANT {
+        None
+    } else if slot >> INDEX_BITS == wanted && is_text_at(slot & INDEX_MASK, text, ends) {
+        u16::try_from(slot & INDEX_MASK).ok()
+    } else {
+        probe_on(text, ends, wanted, place)
     }
 }
 
-fn token_at(index: u16) -> Token {
+/// Looks at the slots behind the first one.
+#[cold]
+fn probe_on(text: &[u8], ends: Ends, wanted: u32, mut place: usize) -> Option<u16> {
+    loop {
+        place = place.wrapping_add(1) & PLACE_MASK;
+        let slot = SLOT_TABLE.slots.get(place).copied().unwrap_or(VACANT);
+        if slot == VACANT {
+            return None;
+        }
+        if slot >> INDEX_BITS == wanted && is_text_at(slot & INDEX_MASK, text, ends) {
+            return u16::try_from(slot & INDEX_MASK).ok();
+        }
+    }
+}
+
+/// Tells whether the token at `index`, which is as long as `text`, is `text`.
+#[inline]
+fn is_text_at(index: u32, text: &[u8], ends: Ends) -> bool {
+    if text.len() <= 16 {
+        ENDS.get(index as usize).is_some_and(|known| *known == ends)
+    } else {
+        TEXTS.get(index as usize).is_some_and(|known| known.as_bytes() == text)
+    }
+}
+
+#[inline]
+pub(crate) fn token_at(index: u16) -> Token {
     match u8::try_from(index) {
         Ok(byte) if byte < DICTIONARY_0 => Token::Single(byte),
         _ => {
@@ -81,47 +121,67 @@ fn token_at(index: u16) -> Token {
 }
 
 // The table: open addressing at under a third full, so that most misses end at the first, vacant slot. A slot
-// holds the index in `TEXTS` in its low 11 bits and five bits of the hash above them.
+// holds the index in `TEXTS` in its low bits, and above them the length of the text and bits of its hash.
 
 const SLOTS: usize = 4096;
-const SLOT_MASK: usize = SLOTS - 1;
-const FINGERPRINT: u16 = 0xF800;
-const VACANT: u16 = u16::MAX;
+const PLACE_MASK: usize = SLOTS - 1;
+const INDEX_BITS: u32 = 11;
+const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
+const LENGTH_BITS: u32 = 6;
+const HASH_BITS: u32 = 32 - INDEX_BITS - LENGTH_BITS;
+const VACANT: u32 = u32::MAX;
 
-/// The table is aligned to the cache line so that it covers as few of them as it can.
+/// Aligned to cache lines, so that a slot and its neighbours share one.
 #[repr(align(64))]
-struct Table {
-    slots: [u16; SLOTS],
+struct SlotTable {
+    slots: [u32; SLOTS],
 }
 
-static TABLE: Table = Table { slots: build_table() };
+static SLOT_TABLE: SlotTable = SlotTable { slots: fill_slots() };
+/// As long as an index can say, so that none is out of bounds.
+static ENDS: [Ends; 1 << INDEX_BITS] = all_ends();
 
-const fn slot_of(hash: u64) -> usize {
-    (hash >> 52) as usize & SLOT_MASK
+/// The first and last bytes of a text: all of it if it has up to 16.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ends {
+    head: u64,
+    tail: u64,
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the mask keeps five bits")]
-const fn fingerprint_of(hash: u64) -> u16 {
-    (hash >> 32) as u16 & FINGERPRINT
+impl Ends {
+    #[inline]
+    const fn of(text: &[u8]) -> Self {
+        if let (Some(head), Some(tail)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+            Self { head: u64::from_le_bytes(*head), tail: u64::from_le_bytes(*tail) }
+        } else if let (Some(head), Some(tail)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+            Self { head: u32::from_le_bytes(*head) as u64, tail: u32::from_le_bytes(*tail) as u64 }
+        } else if let (Some(head), Some(tail)) = (text.first_chunk::<2>(), text.last_chunk::<2>()) {
+            Self { head: u16::from_le_bytes(*head) as u64, tail: u16::from_le_bytes(*tail) as u64 }
+        } else if let Some([only]) = text.first_chunk::<1>() {
+            Self { head: *only as u64, tail: 0 }
+        } else {
+            Self { head: 0, tail: 0 }
+        }
+    }
+
+    /// Mixes both ends and the length; one multiplication spreads them over the high half.
+    #[inline]
+    const fn hash(self, length: usize) -> u64 {
+        (self.head ^ self.tail.rotate_left(29) ^ (length as u64).rotate_right(8)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
 }
 
-/// Mixes the length and the first and last bytes of a text, which tell nearly all tokens apart.
-const fn hash(text: &[u8]) -> u64 {
-    let len = text.len() as u64;
-    let (head, tail) = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
-        _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-            (Some(head), Some(tail)) => (u32::from_le_bytes(*head) as u64, u32::from_le_bytes(*tail) as u64),
-            _ => match (text.first_chunk::<2>(), text.last_chunk::<1>()) {
-                (Some(head), Some(tail)) => (u16::from_le_bytes(*head) as u64, tail[0] as u64),
-                (None, Some(tail)) => (tail[0] as u64, 0),
-                (_, None) => (0, 0),
-            },
-        },
-    };
-    let mixed = (head ^ len.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    let mixed = (mixed ^ (mixed >> 32) ^ tail).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
-    mixed ^ (mixed >> 29)
+#[inline]
+const fn place_of(hash: u64) -> usize {
+    (hash >> 52) as usize & PLACE_MASK
+}
+
+/// Returns what stands above the index in a slot.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "lengths are under 64, and of the hash a few bits are taken")]
+const fn label(hash: u64, length: usize) -> u32 {
+    let hash = (hash >> 37) as u32 & ((1 << HASH_BITS) - 1);
+    hash << LENGTH_BITS | length as u32
 }
 
 #[expect(
@@ -130,19 +190,36 @@ const fn hash(text: &[u8]) -> u64 {
     clippy::cast_possible_truncation,
     reason = "runs at compile time, where a slip is a build error; indices are under 2^11"
 )]
-const fn build_table() -> [u16; SLOTS] {
+const fn fill_slots() -> [u32; SLOTS] {
     let mut slots = [VACANT; SLOTS];
     let mut index = 1;
     while index < COUNT {
-        let hash = hash(TEXTS[index].as_bytes());
-        let mut slot = slot_of(hash);
-        while slots[slot] != VACANT {
-            slot = (slot + 1) & SLOT_MASK;
+        let text = TEXTS[index].as_bytes();
+        let hash = Ends::of(text).hash(text.len());
+        let mut place = place_of(hash);
+        while slots[place] != VACANT {
+            place = (place + 1) & PLACE_MASK;
         }
-        slots[slot] = index as u16 | fingerprint_of(hash);
+        slots[place] = index as u32 | label(hash, text.len()) << INDEX_BITS;
         index += 1;
     }
     slots
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::large_stack_arrays,
+    reason = "runs at compile time, where a slip is a build error"
+)]
+const fn all_ends() -> [Ends; 1 << INDEX_BITS] {
+    let mut all = [Ends { head: 0, tail: 0 }; 1 << INDEX_BITS];
+    let mut index = 0;
+    while index < COUNT {
+        all[index] = Ends::of(TEXTS[index].as_bytes());
+        index += 1;
+    }
+    all
 }
 
 #[expect(
@@ -216,14 +293,15 @@ mod tests {
 
     #[test]
     fn probing_is_short() {
-        let occupied = TABLE.slots.iter().filter(|&&slot| slot != VACANT).count();
-        assert_eq!(occupied, COUNT - 1);
-        let mut longest = 0;
-        let mut run = 0;
-        for &slot in &TABLE.slots {
-            run = if slot == VACANT { 0 } else { run + 1 };
-            longest = longest.max(run);
-        }
-        assert!(longest <= 12, "a run of {longest} occupied slots");
+        let probes = |text: &str| {
+            let hash = Ends::of(text.as_bytes()).hash(text.len());
+            let place = SLOT_TABLE.slots.iter().cycle().skip(place_of(hash));
+            let at = place.take(SLOTS).position(|slot| TEXTS[(slot & INDEX_MASK) as usize % COUNT] == text);
+            at.expect("every token is in the table") + 1
+        };
+        let lengths: Vec<usize> = TEXTS[1..].iter().map(|text| probes(text)).collect();
+        assert!(lengths.iter().max() <= Some(&12), "{:?} probes", lengths.iter().max());
+        let total: usize = lengths.iter().sum();
+        assert!(total * 10 < lengths.len() * 13, "{total} probes for {} tokens", lengths.len());
     }
 }

@@ -7,10 +7,10 @@ use super::requests::RequestError;
 use crate::node::{self, DecodeError, Node, NodeRef, Tree};
 use crate::plaintext::{self, PlaintextError};
 
-/// A stanza from the server, kept in its encoded form: well-formed, and cheap to hold until it is read.
-#[derive(Clone, PartialEq, Eq)]
+/// A stanza from the server: well-formed, and owning what it was decoded from.
+#[derive(Clone)]
 pub struct Stanza {
-    body: Vec<u8>,
+    tree: Tree<'static>,
 }
 
 /// Why a frame that decrypted holds no stanza.
@@ -46,40 +46,43 @@ impl Stanza {
     ///
     /// [`DecodeError`] if it is malformed.
     pub fn new(body: Vec<u8>) -> Result<Self, DecodeError> {
-        node::decode(&body)?;
-        Ok(Self { body })
+        Ok(Self { tree: Tree::from_bytes(body)? })
     }
 
     /// Reads a plaintext.
     pub(super) fn read(plaintext: &[u8]) -> Result<(Self, Route), FrameProblem> {
         let body = plaintext::open(plaintext).map_err(FrameProblem::Plaintext)?;
-        let route = route(node::decode(&body).map_err(FrameProblem::Node)?.root());
-        Ok((Self { body: body.into_owned() }, route))
+        let stanza = Self::new(body.into_owned()).map_err(FrameProblem::Node)?;
+        let route = route(stanza.root());
+        Ok((stanza, route))
     }
 
-    /// Reads the stanza: its [`root`](Tree::root) is the element.
-    ///
-    /// # Panics
-    ///
-    /// Never: only bytes that were decoded once are kept.
+    /// Returns the element.
     #[must_use]
-    pub fn tree(&self) -> Tree<'_> {
-        // Both ways to make a stanza decode it, and decoding depends on nothing but the bytes.
-        node::decode(&self.body).expect("the bytes were decoded before")
+    pub fn root(&self) -> NodeRef<'_> {
+        self.tree.root()
+    }
+
+    /// Returns the decoded tree.
+    #[must_use]
+    pub fn tree(&self) -> &Tree<'static> {
+        &self.tree
     }
 
     /// Returns the encoded node.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.body
-    }
-
-    /// Returns the encoded node, for keeping it.
-    #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.body
+        self.tree.frame()
     }
 }
+
+impl PartialEq for Stanza {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Stanza {}
 
 impl fmt::Debug for Stanza {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

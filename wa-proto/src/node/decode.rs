@@ -1,9 +1,15 @@
 //! Reading nodes.
 
-use super::text::{PackedError, unpack};
-use super::tree::{ContentEntry, Entry, NodeEntry, Range, Text, Tree, ValueEntry, narrow};
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::text::unpack;
+use super::tree::{ContentEntry, Entry, NodeEntry, Text, Tree, resolve};
 use super::{MAX_DEPTH, tag};
 use crate::token;
+
+/// Children from which on room is made for a list before it is read.
+const LONG_LIST: usize = 8;
 
 /// Why bytes are not a node. The frame is dropped; the connection can go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,278 +40,300 @@ pub enum DecodeError {
     #[error("elements are nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
     /// Bytes follow the node.
-    #[error("{0} bytes follow the node")]
-    Trailing(usize),
-}
-
-impl From<PackedError> for DecodeError {
-    fn from(_: PackedError) -> Self {
-        Self::Packed
-    }
+    #[error("bytes follow the node")]
+    Trailing,
+    /// 1 GiB or more: no frame, so that it was not the peer who sent it.
+    #[error("the bytes are too many for a node")]
+    TooLong,
 }
 
 /// Reads the one node that `bytes` hold: a frame's plaintext without its flag byte.
 ///
-/// Costs at most two allocations for a stanza of ordinary size, each of them bounded by a multiple of the
-/// length of `bytes`.
+/// Costs two allocations for a stanza of ordinary size, each of them bounded by a multiple of the length of
+/// `bytes`.
 ///
 /// # Errors
 ///
 /// [`DecodeError`] says what is malformed; every input is either read whole or refused.
 pub fn decode(bytes: &[u8]) -> Result<Tree<'_>, DecodeError> {
-    let mut decoder = Decoder { rest: bytes, frame_len: bytes.len(), entries: Vec::new(), unpacked: String::new() };
-    let root = decoder.node(MAX_DEPTH)?;
-    if !decoder.rest.is_empty() {
-        return Err(DecodeError::Trailing(decoder.rest.len()));
+    if bytes.len() > Text::LONGEST {
+        return Err(DecodeError::TooLong);
     }
-    Ok(Tree { root, entries: decoder.entries, unpacked: decoder.unpacked })
+    let mut decoder = Decoder::new(bytes);
+    // Enough for all stanzas but long lists, which make it grow.
+    decoder.entries.reserve_exact((bytes.len() / 16).clamp(8, 32));
+    match decoder.node(MAX_DEPTH) {
+        Some(()) if decoder.at == bytes.len() => {
+            let Decoder { entries, unpacked, .. } = decoder;
+            Ok(Tree { frame: Cow::Borrowed(bytes), entries, unpacked })
+        }
+        Some(()) => Err(DecodeError::Trailing),
+        None => Err(decoder.error),
+    }
 }
 
-/// Returns the tag of the node that `bytes` hold, without reading the rest; `None` if it is no plain text.
+/// Returns the tag of the node that `bytes` hold, without reading the rest; `None` if it is packed.
 pub(crate) fn peek_tag(bytes: &[u8]) -> Option<&str> {
-    let mut decoder = Decoder { rest: bytes, frame_len: bytes.len(), entries: Vec::new(), unpacked: String::new() };
-    let first = decoder.byte().ok()?;
-    decoder.list_size(first).ok()??;
-    match decoder.required_text().ok()? {
-        Text::Wire(text) => Some(text),
-        Text::Unpacked { .. } => None,
+    let mut decoder = Decoder::new(bytes);
+    decoder.element_size()?;
+    match decoder.byte()? {
+        tag::DICTIONARY_0..=tag::DICTIONARY_3 => {
+            token::double(*bytes.get(decoder.at.checked_sub(1)?)?, decoder.byte()?)
+        }
+        first @ (tag::BINARY_8 | tag::BINARY_20 | tag::BINARY_32) => {
+            let range = decoder.binary(first)?;
+            std::str::from_utf8(bytes.get(range)?).ok()
+        }
+        first => token::single(first),
     }
 }
 
+/// The place in a frame, and what came of it so far.
+///
+/// Its methods return `None` on malformed input, with the reason in `error`: this keeps results small, and the
+/// loop over attributes is where a frame's time goes.
 struct Decoder<'a> {
-    rest: &'a [u8],
-    frame_len: usize,
-    entries: Vec<Entry<'a>>,
-    unpacked: String,
+    bytes: &'a [u8],
+    at: usize,
+    entries: Vec<Entry>,
+    unpacked: Vec<u8>,
+    error: DecodeError,
 }
 
 impl<'a> Decoder<'a> {
-    fn node(&mut self, levels: usize) -> Result<NodeEntry<'a>, DecodeError> {
-        let Some(levels) = levels.checked_sub(1) else {
-            return Err(DecodeError::TooDeep);
-        };
-        let first = self.byte()?;
-        let size = self.list_size(first)?.ok_or(DecodeError::NotAList(first))?;
-        if size == 0 {
-            return Err(DecodeError::NoTag);
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, entries: Vec::new(), unpacked: Vec::new(), error: DecodeError::Truncated }
+    }
+
+    fn node(&mut self, levels: usize) -> Option<()> {
+        let Some(levels) = levels.checked_sub(1) else { return self.fail(DecodeError::TooDeep) };
+        let place = self.entries.len();
+        self.entries.push(Entry::VACANT);
+        let size = self.element_size()?;
+        let node_tag = self.text()?;
+        if node_tag.is_empty() {
+            return self.fail(DecodeError::NoTag);
         }
-        let node_tag = self.required_text()?;
-        if let Text::Wire("") | Text::Unpacked { len: 0, .. } = node_tag {
-            return Err(DecodeError::NoTag);
+        for _ in 0..size.wrapping_sub(1) / 2 {
+            let key = self.text()?;
+            match self.byte()? {
+                tag::LIST_EMPTY => {}
+                first => self.value(key, first)?,
+            }
         }
-        let attrs = self.attrs(size.wrapping_sub(1) / 2)?;
+        let attrs = self.entries.len().wrapping_sub(place).wrapping_sub(1);
         let content = if size.is_multiple_of(2) { self.content(levels)? } else { ContentEntry::None };
-        Ok(NodeEntry { tag: node_tag, content, attrs, end: narrow(self.entries.len()) })
-    }
-
-    /// Reads attributes and returns how many of them have a value.
-    fn attrs(&mut self, count: usize) -> Result<u32, DecodeError> {
-        let mut present: u32 = 0;
-        for _ in 0..count {
-            let key = self.required_text()?;
-            let first = self.byte()?;
-            if first != tag::LIST_EMPTY {
-                let value = self.value(first)?;
-                self.push(Entry::Attr { key, value });
-                present = present.wrapping_add(1);
-            }
-        }
-        Ok(present)
-    }
-
-    fn content(&mut self, levels: usize) -> Result<ContentEntry<'a>, DecodeError> {
-        let first = self.byte()?;
-        match first {
-            tag::BINARY_8 | tag::BINARY_20 | tag::BINARY_32 => Ok(ContentEntry::Bytes(self.binary(first)?)),
-            tag::LIST_EMPTY | tag::LIST_8 | tag::LIST_16 => {
-                let count = self.list_size(first)?.unwrap_or(0);
-                for _ in 0..count {
-                    self.child(levels)?;
-                }
-                Ok(if count == 0 { ContentEntry::None } else { ContentEntry::Nodes })
-            }
-            _ => Ok(ContentEntry::Value(self.value(first)?)),
-        }
-    }
-
-    fn child(&mut self, levels: usize) -> Result<(), DecodeError> {
-        let at = self.entries.len();
-        // The child's place is before its attributes, but what it is, is known after them.
-        self.push(Entry::Node(NodeEntry { tag: Text::Wire(""), content: ContentEntry::None, attrs: 0, end: 0 }));
-        let entry = self.node(levels)?;
-        if let Some(slot) = self.entries.get_mut(at) {
+        let entry = NodeEntry::new(node_tag, content, attrs, self.entries.len());
+        if let Some(slot) = self.entries.get_mut(place) {
             *slot = Entry::Node(entry);
         }
-        Ok(())
+        Some(())
     }
 
-    /// Returns the size of the list that `first` begins, `None` if it begins no list.
-    fn list_size(&mut self, first: u8) -> Result<Option<usize>, DecodeError> {
-        match first {
-            tag::LIST_EMPTY => Ok(Some(0)),
-            tag::LIST_8 => Ok(Some(usize::from(self.byte()?))),
-            tag::LIST_16 => Ok(Some(usize::from(self.u16()?))),
-            _ => Ok(None),
-        }
-    }
-
-    fn value(&mut self, first: u8) -> Result<ValueEntry<'a>, DecodeError> {
-        match first {
-            tag::JID_PAIR => self.jid_pair(),
-            tag::AD_JID => self.ad_jid(),
-            tag::FB_JID => {
-                let user = self.user()?;
-                let device = self.u16()?;
-                self.fixed_server("msgr", user, device, 0)
-            }
-            tag::INTEROP_JID => {
-                let user = self.user()?;
-                let device = self.u16()?;
-                let integrator = self.u16()?;
-                self.fixed_server("interop", user, device, integrator)
-            }
-            _ => Ok(ValueEntry::Text(self.text(first)?)),
-        }
-    }
-
-    fn jid_pair(&mut self) -> Result<ValueEntry<'a>, DecodeError> {
-        let first = self.byte()?;
-        let user = if first == tag::LIST_EMPTY { Range { start: 0, len: 0 } } else { self.user_text(first)? };
-        let server = self.server()?;
-        Ok(ValueEntry::Jid { user, server, device: 0, integrator: 0 })
-    }
-
-    fn ad_jid(&mut self) -> Result<ValueEntry<'a>, DecodeError> {
-        let server = match self.byte()? {
-            0 => "s.whatsapp.net",
-            1 => "lid",
-            129 => "hosted.lid",
-            even if even & 0x81 == 0x80 => "hosted",
-            _ => return Err(DecodeError::Jid),
+    /// Reads the list that an element begins with: at least its tag.
+    #[inline]
+    fn element_size(&mut self) -> Option<usize> {
+        let size = match self.byte()? {
+            tag::LIST_8 => usize::from(self.byte()?),
+            tag::LIST_16 => self.u16()?.into(),
+            tag::LIST_EMPTY => 0,
+            first => return self.fail(DecodeError::NotAList(first)),
         };
-        let device = u16::from(self.byte()?);
-        let user = self.user()?;
-        Ok(ValueEntry::Jid { user, server: Text::Wire(server), device, integrator: 0 })
+        if size == 0 { self.fail(DecodeError::NoTag) } else { Some(size) }
     }
 
-    fn fixed_server(
-        &mut self,
-        name: &'static str,
-        user: Range,
-        device: u16,
-        integrator: u16,
-    ) -> Result<ValueEntry<'a>, DecodeError> {
-        match self.server()? {
-            Text::Wire(found) if found == name => {
-                Ok(ValueEntry::Jid { user, server: Text::Wire(name), device, integrator })
+    fn content(&mut self, levels: usize) -> Option<ContentEntry> {
+        let count = match self.byte()? {
+            first @ (tag::BINARY_8 | tag::BINARY_20 | tag::BINARY_32) => {
+                let range = self.binary(first)?;
+                return Some(ContentEntry::Bytes(Text::wire(range.start, range.len())));
             }
-            Text::Wire(_) | Text::Unpacked { .. } => Err(DecodeError::Jid),
-        }
-    }
-
-    /// Reads a user part that has to be there.
-    fn user(&mut self) -> Result<Range, DecodeError> {
-        match self.byte()? {
-            tag::LIST_EMPTY => Err(DecodeError::Jid),
-            first => self.user_text(first),
-        }
-    }
-
-    fn user_text(&mut self, first: u8) -> Result<Range, DecodeError> {
-        match self.text(first)? {
-            Text::Unpacked { start, len } => Ok(Range { start, len }),
-            Text::Wire(text) => {
-                self.reserve_unpacked();
-                let start = narrow(self.unpacked.len());
-                self.unpacked.push_str(text);
-                Ok(Range { start, len: narrow(text.len()) })
+            tag::LIST_8 => usize::from(self.byte()?),
+            tag::LIST_16 => self.u16()?.into(),
+            tag::LIST_EMPTY => 0,
+            first => {
+                self.value(Text::EMPTY, first)?;
+                return Some(ContentEntry::Value);
             }
+        };
+        if count == 0 {
+            return Some(ContentEntry::None);
         }
+        if count > LONG_LIST {
+            // Room for elements as they usually are, if the bytes are there for them.
+            let rest = self.bytes.len().saturating_sub(self.at);
+            self.entries.reserve(count.saturating_mul(5).min(rest / 8));
+        }
+        for _ in 0..count {
+            self.node(levels)?;
+        }
+        Some(ContentEntry::Nodes)
     }
 
-    fn server(&mut self) -> Result<Text<'a>, DecodeError> {
+    /// Reads the value that `first` begins, and appends it under its key.
+    #[inline]
+    fn value(&mut self, key: Text, first: u8) -> Option<()> {
+        let entry = match first {
+            tag::INTEROP_JID..=tag::AD_JID | tag::JID_PAIR => self.jid(key, first)?,
+            _ => Entry::Text { key, value: self.text_from(first)? },
+        };
+        self.entries.push(entry);
+        Some(())
+    }
+
+    fn jid(&mut self, key: Text, first: u8) -> Option<Entry> {
+        let mut integrator = 0;
+        let (user, server, device) = match first {
+            tag::JID_PAIR => {
+                let user = match self.byte()? {
+                    tag::LIST_EMPTY => Text::EMPTY,
+                    first => self.text_from(first)?,
+                };
+                (user, self.required_text()?, 0)
+            }
+            tag::AD_JID => {
+                let [domain, device] = self.array()?;
+                let server = match domain {
+                    0 => Text::token(tag::SERVER_PN.into()),
+                    1 => Text::token(tag::SERVER_LID.into()),
+                    129 => self.keep(b"hosted.lid"),
+                    even if even & 0x81 == 0x80 => self.keep(b"hosted"),
+                    _ => return self.fail(DecodeError::Jid),
+                };
+                (self.user()?, server, u16::from(device))
+            }
+            _ => {
+                let user = self.user()?;
+                let device = self.u16()?;
+                let expected: &[u8] = if first == tag::FB_JID {
+                    b"msgr"
+                } else {
+                    integrator = self.u16()?;
+                    b"interop"
+                };
+                let server = self.required_text()?;
+                if resolve(server, self.bytes, &self.unpacked) != expected {
+                    return self.fail(DecodeError::Jid);
+                }
+                (user, server, device)
+            }
+        };
+        Some(Entry::Jid { key, user, server, device, integrator })
+    }
+
+    /// Reads the user of an address that has to have one.
+    #[inline]
+    fn user(&mut self) -> Option<Text> {
         match self.byte()? {
-            tag::LIST_EMPTY => Err(DecodeError::Jid),
-            first => match self.text(first)? {
-                Text::Wire("") | Text::Unpacked { len: 0, .. } => Err(DecodeError::Jid),
-                server @ (Text::Wire(_) | Text::Unpacked { .. }) => Ok(server),
-            },
+            tag::LIST_EMPTY => self.fail(DecodeError::Jid),
+            first => self.text_from(first),
         }
     }
 
-    fn required_text(&mut self) -> Result<Text<'a>, DecodeError> {
+    /// Reads the server of an address.
+    #[inline]
+    fn required_text(&mut self) -> Option<Text> {
+        let server = self.user()?;
+        if server.is_empty() { self.fail(DecodeError::Jid) } else { Some(server) }
+    }
+
+    #[inline]
+    fn text(&mut self) -> Option<Text> {
         let first = self.byte()?;
-        self.text(first)
+        self.text_from(first)
     }
 
-    fn text(&mut self, first: u8) -> Result<Text<'a>, DecodeError> {
+    #[inline]
+    fn text_from(&mut self, first: u8) -> Option<Text> {
+        if first != tag::LIST_EMPTY && first < tag::DICTIONARY_0 {
+            Some(Text::token(first.into()))
+        } else {
+            self.long_text(first)
+        }
+    }
+
+    fn long_text(&mut self, first: u8) -> Option<Text> {
         match first {
-            tag::DICTIONARY_0..=tag::DICTIONARY_3 => {
-                let index = self.byte()?;
-                token::double(first, index).map(Text::Wire).ok_or(DecodeError::Unexpected(first))
-            }
+            tag::DICTIONARY_0..=tag::DICTIONARY_3 => Some(Text::token(token::double_index(first, self.byte()?))),
             tag::BINARY_8 | tag::BINARY_20 | tag::BINARY_32 => {
-                let bytes = self.binary(first)?;
-                std::str::from_utf8(bytes).map(Text::Wire).map_err(|_| DecodeError::Utf8)
+                let range = self.binary(first)?;
+                match std::str::from_utf8(self.bytes.get(range.clone())?) {
+                    Ok(_) => Some(Text::wire(range.start, range.len())),
+                    Err(_) => self.fail(DecodeError::Utf8),
+                }
             }
             tag::NIBBLE_8 | tag::HEX_8 => {
                 let head = self.byte()?;
-                let packed = self.take(usize::from(head & 0x7F))?;
-                self.reserve_unpacked();
-                let start = narrow(self.unpacked.len());
-                unpack(packed, first == tag::HEX_8, head & 0x80 != 0, &mut self.unpacked)?;
-                Ok(Text::Unpacked { start, len: narrow(self.unpacked.len()).wrapping_sub(start) })
+                let range = self.take(usize::from(head & 0x7F))?;
+                self.make_room();
+                let start = self.unpacked.len();
+                let packed = self.bytes.get(range)?;
+                match unpack(packed, first == tag::HEX_8, head & 0x80 != 0, &mut self.unpacked) {
+                    Ok(()) => Some(Text::unpacked(start, self.unpacked.len().wrapping_sub(start))),
+                    Err(_) => self.fail(DecodeError::Packed),
+                }
             }
-            _ => token::single(first).map(Text::Wire).ok_or(DecodeError::Unexpected(first)),
+            _ => self.fail(DecodeError::Unexpected(first)),
         }
     }
 
-    fn binary(&mut self, first: u8) -> Result<&'a [u8], DecodeError> {
-        let len = match first {
+    /// Keeps a text that is not in the frame.
+    fn keep(&mut self, text: &[u8]) -> Text {
+        self.make_room();
+        let start = self.unpacked.len();
+        self.unpacked.extend_from_slice(text);
+        Text::unpacked(start, text.len())
+    }
+
+    fn make_room(&mut self) {
+        if self.unpacked.capacity() == 0 {
+            self.unpacked.reserve_exact((self.bytes.len() / 8).max(64));
+        }
+    }
+
+    /// Reads a length and returns where the bytes of that length are.
+    #[inline]
+    fn binary(&mut self, first: u8) -> Option<Range<usize>> {
+        let length = match first {
             tag::BINARY_8 => u32::from(self.byte()?),
             tag::BINARY_20 => {
                 let [high, middle, low] = self.array()?;
                 u32::from_be_bytes([0, high & 0x0F, middle, low])
             }
-            tag::BINARY_32 => u32::from_be_bytes(self.array()?),
-            other => return Err(DecodeError::Unexpected(other)),
+            _ => u32::from_be_bytes(self.array()?),
         };
-        self.take(usize::try_from(len).map_err(|_| DecodeError::Truncated)?)
+        self.take(usize::try_from(length).ok()?)
     }
 
-    fn push(&mut self, entry: Entry<'a>) {
-        if self.entries.capacity() == 0 {
-            // Enough for every stanza but long lists, which grow it.
-            self.entries.reserve_exact((self.frame_len / 16).clamp(8, 64));
-        }
-        self.entries.push(entry);
+    #[inline]
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.bytes.get(self.at)?;
+        self.at = self.at.wrapping_add(1);
+        Some(byte)
     }
 
-    fn reserve_unpacked(&mut self) {
-        if self.unpacked.capacity() == 0 {
-            self.unpacked.reserve_exact((self.frame_len / 8).max(64));
-        }
+    #[inline]
+    fn u16(&mut self) -> Option<u16> {
+        Some(u16::from_be_bytes(self.array()?))
     }
 
-    fn byte(&mut self) -> Result<u8, DecodeError> {
-        let (&byte, rest) = self.rest.split_first().ok_or(DecodeError::Truncated)?;
-        self.rest = rest;
-        Ok(byte)
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let array = *self.bytes.get(self.at..)?.first_chunk()?;
+        self.at = self.at.wrapping_add(N);
+        Some(array)
     }
 
-    fn u16(&mut self) -> Result<u16, DecodeError> {
-        Ok(u16::from_be_bytes(self.array()?))
+    #[inline]
+    fn take(&mut self, length: usize) -> Option<Range<usize>> {
+        let end = self.at.checked_add(length).filter(|&end| end <= self.bytes.len())?;
+        let start = std::mem::replace(&mut self.at, end);
+        Some(start..end)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let (array, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
-        self.rest = rest;
-        Ok(*array)
-    }
-
-    fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
-        let (head, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::Truncated)?;
-        self.rest = rest;
-        Ok(head)
+    #[cold]
+    fn fail<T>(&mut self, error: DecodeError) -> Option<T> {
+        self.error = error;
+        None
     }
 }

@@ -1,7 +1,7 @@
 //! Writing nodes.
 
 use super::owned::{Content, Node, Value};
-use super::text::{Alphabet, alphabet_of, pack};
+use super::text::{Alphabet, Packed, is_packable};
 use super::{MAX_DEPTH, tag};
 use crate::jid::{Jid, Server};
 use crate::token::{self, Token};
@@ -104,29 +104,44 @@ pub(super) fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeE
     Ok(())
 }
 
+/// Longest token that could be packed instead, in bytes; a test holds it.
+pub(super) const LONGEST_PACKABLE_TOKEN: usize = 4;
+
 /// Writes text in the first form that takes it: token, packed, as it is.
+#[inline]
 pub(super) fn write_text(text: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let packable = text.first().is_some_and(|&first| is_packable(first));
+    // Beyond a few bytes, what can be packed is no token, and is not looked up first.
+    if (!packable || text.len() <= LONGEST_PACKABLE_TOKEN)
+        && let Some(index) = token::index_of(text)
+    {
+        match token::token_at(index) {
+            Token::Single(byte) => out.push(byte),
+            Token::Double(dictionary, index) => out.extend_from_slice(&[dictionary, index]),
+        }
+        return Ok(());
+    }
+    if packable { write_packable(text, out) } else { write_bytes(text, out) }
+}
+
+/// Writes text that begins like one that can be packed.
+#[inline(never)]
+fn write_packable(text: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    if let Some(packed) = Packed::new(text) {
+        let kind = match packed.alphabet {
+            Alphabet::Nibble => tag::NIBBLE_8,
+            Alphabet::Hex => tag::HEX_8,
+        };
+        out.extend_from_slice(&[kind, packed.header()]);
+        out.extend_from_slice(packed.bytes());
+        return Ok(());
+    }
     match token::lookup(text) {
         Some(Token::Single(byte)) => out.push(byte),
         Some(Token::Double(dictionary, index)) => out.extend_from_slice(&[dictionary, index]),
-        None => match alphabet_of(text) {
-            Some(alphabet) => write_packed(alphabet, text, out),
-            None => write_bytes(text, out)?,
-        },
+        None => return write_bytes(text, out),
     }
     Ok(())
-}
-
-fn write_packed(alphabet: Alphabet, text: &[u8], out: &mut Vec<u8>) {
-    let kind = match alphabet {
-        Alphabet::Nibble => tag::NIBBLE_8,
-        Alphabet::Hex => tag::HEX_8,
-    };
-    // At most 64: a packed text has at most 127 characters.
-    let len = u8::try_from(text.len().div_ceil(2)).unwrap_or(u8::MAX);
-    let odd = if text.len().is_multiple_of(2) { 0 } else { 0x80 };
-    out.extend_from_slice(&[kind, len | odd]);
-    pack(text, out);
 }
 
 pub(super) fn write_jid(jid: &Jid, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -175,7 +190,22 @@ fn write_jid_pair(jid: &Jid, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     } else {
         write_text(jid.user_bytes(), out)?;
     }
-    write_text(jid.server().as_str().as_bytes(), out)
+    match jid.server() {
+        Server::Pn => out.push(tag::SERVER_PN),
+        Server::Lid => out.push(tag::SERVER_LID),
+        Server::Group => out.push(tag::SERVER_GROUP),
+        server @ (Server::Hosted
+        | Server::HostedLid
+        | Server::Broadcast
+        | Server::Newsletter
+        | Server::Bot
+        | Server::Legacy
+        | Server::Call
+        | Server::Messenger
+        | Server::Interop
+        | Server::Other(_)) => write_text(server.as_str().as_bytes(), out)?,
+    }
+    Ok(())
 }
 
 fn write_ad_jid<E>(domain: u8, device: Result<u8, E>, user: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {

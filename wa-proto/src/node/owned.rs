@@ -118,9 +118,9 @@ impl Node {
         &self.content
     }
 
-    /// Lends the element in the form that stanzas are read from.
+    /// Copies the element into the form that stanzas are read from.
     #[must_use]
-    pub fn tree(&self) -> Tree<'_> {
+    pub fn tree(&self) -> Tree<'static> {
         Tree::of(self)
     }
 

@@ -88,7 +88,7 @@ fn read_back(mut node: Node) -> Node {
         Content::Nodes(children) if children.is_empty() => Content::None,
         Content::Nodes(children) => Content::Nodes(children.into_iter().map(read_back).collect()),
         Content::Text(text)
-            if crate::token::lookup(text.as_bytes()).is_none() && text::alphabet_of(text.as_bytes()).is_none() =>
+            if crate::token::lookup(text.as_bytes()).is_none() && text::Packed::new(text.as_bytes()).is_none() =>
         {
             Content::Bytes(text.as_bytes().to_vec())
         }
@@ -140,6 +140,19 @@ fn published_inputs_are_read_or_refused_as_agreed() {
             }
             Err(error) => assert!(expect.starts_with("error"), "{name}: {error}"),
         }
+    }
+}
+
+#[test]
+fn short_cuts_around_the_dictionary_lead_to_the_same_bytes() {
+    let tokens = (1..=235).filter_map(crate::token::single);
+    let tokens = tokens.chain((236..=239).flat_map(|d| (0..=255).filter_map(move |i| crate::token::double(d, i))));
+    for token in tokens {
+        let packable = text::Packed::new(token.as_bytes()).is_some();
+        assert!(!packable || token.len() <= encode::LONGEST_PACKABLE_TOKEN, "{token}");
+    }
+    for (server, byte) in [("s.whatsapp.net", 3), ("g.us", 28), ("lid", 118)] {
+        assert_eq!(crate::token::single(byte), Some(server));
     }
 }
 

@@ -3,33 +3,39 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::decode::{DecodeError, decode};
 use super::owned::{Content, Node, Value};
 use super::shape::ShapeError;
 use crate::jid::{self, Jid, Server};
+use crate::token;
 
-/// A decoded element with all its descendants, borrowed from the frame it was in.
+/// A decoded element with all its descendants, borrowed from the frame it was in or owning it.
 ///
 /// The whole tree lies in one list, and text that the wire packs in another: two allocations, however many
 /// elements there are. [`root`](Self::root) is where reading starts.
+#[derive(Clone)]
 pub struct Tree<'a> {
-    pub(super) root: NodeEntry<'a>,
-    /// In document order: the attributes of the root, then its children, each followed by its own attributes
-    /// and children.
-    pub(super) entries: Vec<Entry<'a>>,
-    /// Text that does not stand in the frame as such: unpacked numbers and identifiers, users of addresses.
-    pub(super) unpacked: String,
+    /// What the tree was decoded from; texts and contents refer to it by position.
+    pub(super) frame: Cow<'a, [u8]>,
+    /// In document order: the root, its attributes, its children, each followed by its own attributes and
+    /// children. Never empty.
+    pub(super) entries: Vec<Entry>,
+    /// Text that does not stand in the frame as such, because it was packed there.
+    pub(super) unpacked: Vec<u8>,
+}
+
+/// 32 bytes; the list of them is what decoding spends its time on.
+#[derive(Clone, Copy)]
+pub(super) enum Entry {
+    Node(NodeEntry),
+    Text { key: Text, value: Text },
+    Jid { key: Text, user: Text, server: Text, device: u16, integrator: u16 },
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Entry<'a> {
-    Node(NodeEntry<'a>),
-    Attr { key: Text<'a>, value: ValueEntry<'a> },
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct NodeEntry<'a> {
-    pub(super) tag: Text<'a>,
-    pub(super) content: ContentEntry<'a>,
+pub(super) struct NodeEntry {
+    pub(super) tag: Text,
+    pub(super) content: ContentEntry,
     /// Number of attribute entries that follow.
     pub(super) attrs: u32,
     /// Index of the first entry that is no descendant any more.
@@ -37,120 +43,185 @@ pub(super) struct NodeEntry<'a> {
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Text<'a> {
-    Wire(&'a str),
-    Unpacked { start: u32, len: u32 },
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum ValueEntry<'a> {
-    Text(Text<'a>),
-    Jid { user: Range, server: Text<'a>, device: u16, integrator: u16 },
-}
-
-/// A stretch of [`Tree::unpacked`].
-#[derive(Clone, Copy)]
-pub(super) struct Range {
-    pub(super) start: u32,
-    pub(super) len: u32,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum ContentEntry<'a> {
+pub(super) enum ContentEntry {
     None,
     Nodes,
-    Bytes(&'a [u8]),
-    Value(ValueEntry<'a>),
+    Bytes(Text),
+    /// Text or an address: one more entry after those of the attributes.
+    Value,
 }
 
-impl<'a> Tree<'a> {
+impl NodeEntry {
+    pub(super) fn new(tag: Text, content: ContentEntry, attrs: usize, end: usize) -> Self {
+        Self { tag, content, attrs: narrow(attrs), end: narrow(end) }
+    }
+}
+
+impl Entry {
+    /// What stands in an element's place until it is read.
+    pub(super) const VACANT: Self =
+        Self::Node(NodeEntry { tag: Text::EMPTY, content: ContentEntry::None, attrs: 0, end: 0 });
+}
+
+/// A text, or bytes: the index of a token, or where it stands, and how long it is.
+///
+/// Text was checked to be UTF-8 when it was read.
+#[derive(Clone, Copy)]
+pub(super) struct Text {
+    start: u32,
+    /// Length in the low 30 bits, kind in the others.
+    length: u32,
+}
+
+impl Text {
+    const KIND: u32 = 3 << 30;
+    const TOKEN: u32 = 0;
+    const WIRE: u32 = 1 << 30;
+    const UNPACKED: u32 = 2 << 30;
+
+    /// Longest text or content, in bytes; no frame comes near.
+    pub(super) const LONGEST: usize = (1 << 30) - 1;
+
+    pub(super) const EMPTY: Self = Self { start: 0, length: Self::WIRE };
+
+    pub(super) fn token(index: u16) -> Self {
+        Self { start: u32::from(index), length: Self::TOKEN }
+    }
+
+    pub(super) fn wire(start: usize, length: usize) -> Self {
+        Self { start: narrow(start), length: narrow(length) | Self::WIRE }
+    }
+
+    pub(super) fn unpacked(start: usize, length: usize) -> Self {
+        Self { start: narrow(start), length: narrow(length) | Self::UNPACKED }
+    }
+
+    /// Tells whether the text is empty; no token is.
+    pub(super) fn is_empty(self) -> bool {
+        self.length == Self::WIRE || self.length == Self::UNPACKED
+    }
+}
+
+impl Tree<'_> {
     /// Returns the outermost element.
     #[must_use]
     pub fn root(&self) -> NodeRef<'_> {
-        NodeRef { tree: self, entry: &self.root, first: 0 }
+        NodeRef { tree: self, at: 0 }
     }
 
-    fn slice(&self, range: Range) -> &str {
-        let start = range.start as usize;
-        start.checked_add(range.len as usize).and_then(|end| self.unpacked.get(start..end)).unwrap_or_default()
+    /// Reads the one node that `bytes` hold, and keeps them; see [`decode`](super::decode) for borrowing them.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](super::decode).
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Tree<'static>, DecodeError> {
+        let Tree { entries, unpacked, .. } = decode(&bytes)?;
+        Ok(Tree { frame: Cow::Owned(bytes), entries, unpacked })
     }
 
-    fn text(&self, text: Text<'a>) -> &str {
-        match text {
-            Text::Wire(text) => text,
-            Text::Unpacked { start, len } => self.slice(Range { start, len }),
+    /// Returns the bytes that the tree was decoded from; none if it was made from a [`Node`].
+    #[must_use]
+    pub fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
+    fn bytes(&self, text: Text) -> &[u8] {
+        resolve(text, &self.frame, &self.unpacked)
+    }
+
+    fn text(&self, text: Text) -> &str {
+        if text.length & Text::KIND == Text::TOKEN {
+            return u16::try_from(text.start).map(token::text_at).unwrap_or_default();
         }
+        std::str::from_utf8(self.bytes(text)).unwrap_or_default()
     }
 
-    fn value(&self, value: ValueEntry<'a>) -> ValueRef<'_> {
-        match value {
-            ValueEntry::Text(text) => ValueRef::Text(self.text(text)),
-            ValueEntry::Jid { user, server, device, integrator } => {
-                ValueRef::Jid(JidRef { user: self.slice(user), server: self.text(server), device, integrator })
+    fn value(&self, entry: Entry) -> Option<ValueRef<'_>> {
+        match entry {
+            Entry::Text { value, .. } => Some(ValueRef::Text(self.text(value))),
+            Entry::Jid { user, server, device, integrator, .. } => {
+                Some(ValueRef::Jid(JidRef { user: self.text(user), server: self.text(server), device, integrator }))
             }
+            Entry::Node(_) => None,
         }
     }
 
-    /// Lends an owned element.
-    pub(super) fn of(node: &'a Node) -> Self {
-        let mut tree = Self {
-            root: NodeEntry { tag: Text::Wire(node.tag()), content: ContentEntry::None, attrs: 0, end: 0 },
-            entries: Vec::new(),
-            unpacked: String::new(),
-        };
-        tree.root = tree.lend(node);
+    fn node(&self, at: u32) -> NodeEntry {
+        match self.entries.get(at as usize) {
+            Some(Entry::Node(entry)) => *entry,
+            // Positions come from the tree itself.
+            _ => NodeEntry { tag: Text::EMPTY, content: ContentEntry::None, attrs: 0, end: 0 },
+        }
+    }
+
+    /// Copies an owned element.
+    pub(super) fn of(node: &Node) -> Tree<'static> {
+        let mut tree = Tree { frame: Cow::Borrowed(&[][..]), entries: Vec::new(), unpacked: Vec::new() };
+        tree.append(node);
         tree
     }
 
-    fn lend(&mut self, node: &'a Node) -> NodeEntry<'a> {
+    fn append(&mut self, node: &Node) {
+        let at = self.entries.len();
+        self.entries.push(Entry::VACANT);
+        let tag = self.keep(node.tag().as_bytes());
         for (key, value) in node.attrs() {
-            let value = match value {
-                Value::Text(text) => ValueEntry::Text(Text::Wire(text)),
-                Value::Jid(jid) => ValueEntry::Jid {
-                    user: self.keep(jid.user()),
-                    server: Text::Wire(jid.server().as_str()),
+            let key = self.keep(key.as_bytes());
+            let entry = match value {
+                Value::Text(text) => Entry::Text { key, value: self.keep(text.as_bytes()) },
+                Value::Jid(jid) => Entry::Jid {
+                    key,
+                    user: self.keep(jid.user().as_bytes()),
+                    server: self.keep(jid.server().as_str().as_bytes()),
                     device: jid.device(),
                     integrator: jid.integrator(),
                 },
             };
-            self.entries.push(Entry::Attr { key: Text::Wire(key), value });
+            self.entries.push(entry);
         }
         let content = match node.content() {
             Content::None => ContentEntry::None,
-            Content::Bytes(bytes) => ContentEntry::Bytes(bytes),
-            Content::Text(text) => ContentEntry::Value(ValueEntry::Text(Text::Wire(text))),
+            Content::Bytes(bytes) => ContentEntry::Bytes(self.keep(bytes)),
+            Content::Text(text) => {
+                let value = self.keep(text.as_bytes());
+                self.entries.push(Entry::Text { key: Text::EMPTY, value });
+                ContentEntry::Value
+            }
             Content::Nodes(children) => {
                 for child in children {
-                    let at = self.entries.len();
-                    let tag = Text::Wire(child.tag());
-                    self.entries.push(Entry::Node(NodeEntry { tag, content: ContentEntry::None, attrs: 0, end: 0 }));
-                    let entry = self.lend(child);
-                    if let Some(slot) = self.entries.get_mut(at) {
-                        *slot = Entry::Node(entry);
-                    }
+                    self.append(child);
                 }
                 if children.is_empty() { ContentEntry::None } else { ContentEntry::Nodes }
             }
         };
-        NodeEntry {
-            tag: Text::Wire(node.tag()),
-            content,
-            attrs: narrow(node.attrs().len()),
-            end: narrow(self.entries.len()),
+        let end = self.entries.len();
+        if let Some(place) = self.entries.get_mut(at) {
+            *place = Entry::Node(NodeEntry::new(tag, content, node.attrs().len(), end));
         }
     }
 
-    /// Appends to the unpacked text.
-    pub(super) fn keep(&mut self, text: &str) -> Range {
-        let start = narrow(self.unpacked.len());
-        self.unpacked.push_str(text);
-        Range { start, len: narrow(text.len()) }
+    fn keep(&mut self, bytes: &[u8]) -> Text {
+        let start = self.unpacked.len();
+        self.unpacked.extend_from_slice(bytes);
+        Text::unpacked(start, bytes.len().min(Text::LONGEST))
     }
 }
 
-/// Narrows a position or length: no frame and no stanza comes near 4 GiB, and one that did would lose its end,
-/// not its bounds.
-pub(super) fn narrow(length: usize) -> u32 {
+/// Returns the bytes of a text.
+pub(super) fn resolve<'t>(text: Text, frame: &'t [u8], unpacked: &'t [u8]) -> &'t [u8] {
+    let source = match text.length & Text::KIND {
+        Text::WIRE => frame,
+        Text::UNPACKED => unpacked,
+        _ => return u16::try_from(text.start).map(token::text_at).unwrap_or_default().as_bytes(),
+    };
+    let start = text.start as usize;
+    let length = (text.length & !Text::KIND) as usize;
+    start.checked_add(length).and_then(|end| source.get(start..end)).unwrap_or_default()
+}
+
+/// Narrows a position or length, all of which are under 2^32: [`decode`] refuses more than [`Text::LONGEST`] bytes,
+/// and no more than twice as many come out of them.
+fn narrow(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
@@ -166,23 +237,22 @@ impl fmt::Debug for Tree<'_> {
 #[derive(Clone, Copy)]
 pub struct NodeRef<'t> {
     tree: &'t Tree<'t>,
-    entry: &'t NodeEntry<'t>,
-    /// Index of the first attribute's entry.
-    first: u32,
+    /// Index of the element's entry.
+    at: u32,
 }
 
 impl<'t> NodeRef<'t> {
     /// Returns the tag; it is never empty.
     #[must_use]
     pub fn tag(self) -> &'t str {
-        self.tree.text(self.entry.tag)
+        self.tree.text(self.tree.node(self.at).tag)
     }
 
     /// Returns the attributes in the order of the wire.
     #[must_use]
     pub fn attrs(self) -> impl DoubleEndedIterator<Item = (&'t str, ValueRef<'t>)> {
-        self.attr_entries().iter().filter_map(move |entry| match *entry {
-            Entry::Attr { key, value } => Some((self.tree.text(key), self.tree.value(value))),
+        self.attr_entries().iter().filter_map(move |entry| match entry {
+            Entry::Text { key, .. } | Entry::Jid { key, .. } => Some((self.tree.text(*key), self.tree.value(*entry)?)),
             Entry::Node(_) => None,
         })
     }
@@ -190,10 +260,11 @@ impl<'t> NodeRef<'t> {
     /// Returns the value of an attribute.
     #[must_use]
     pub fn value(self, key: &str) -> Option<ValueRef<'t>> {
-        self.attr_entries().iter().rev().find_map(|entry| match *entry {
-            Entry::Attr { key: name, value } if self.tree.text(name) == key => Some(self.tree.value(value)),
-            Entry::Attr { .. } | Entry::Node(_) => None,
-        })
+        let is_wanted = |entry: &&Entry| match entry {
+            Entry::Text { key: name, .. } | Entry::Jid { key: name, .. } => self.tree.bytes(*name) == key.as_bytes(),
+            Entry::Node(_) => false,
+        };
+        self.tree.value(*self.attr_entries().iter().rev().find(is_wanted)?)
     }
 
     /// Returns an attribute that is text. An address is none, even one without a user.
@@ -253,28 +324,29 @@ impl<'t> NodeRef<'t> {
     ///
     /// [`ShapeError::Tag`] if it is another one.
     pub fn expect_tag(self, expected: &'static str) -> Result<Self, ShapeError> {
-        if self.tag() == expected { Ok(self) } else { Err(ShapeError::Tag { expected }) }
+        if self.has_tag(expected) { Ok(self) } else { Err(ShapeError::Tag { expected }) }
     }
 
     /// Returns the child elements; there are none if the content is something else.
     #[must_use]
     pub fn children(self) -> Children<'t> {
-        let next = match self.entry.content {
-            ContentEntry::Nodes => self.first.saturating_add(self.entry.attrs),
-            ContentEntry::None | ContentEntry::Bytes(_) | ContentEntry::Value(_) => self.entry.end,
+        let entry = self.tree.node(self.at);
+        let next = match entry.content {
+            ContentEntry::Nodes => self.after_attrs(),
+            ContentEntry::None | ContentEntry::Bytes(_) | ContentEntry::Value => entry.end,
         };
-        Children { tree: self.tree, next, end: self.entry.end }
+        Children { tree: self.tree, next, end: entry.end }
     }
 
     /// Returns the child elements of that tag.
     pub fn children_named(self, tag: &str) -> impl Iterator<Item = Self> {
-        self.children().filter(move |child| child.tag() == tag)
+        self.children().filter(move |child| child.has_tag(tag))
     }
 
     /// Returns the first child element of that tag.
     #[must_use]
     pub fn child(self, tag: &str) -> Option<Self> {
-        self.children().find(|child| child.tag() == tag)
+        self.children().find(|child| child.has_tag(tag))
     }
 
     /// Returns the first child element of a tag that has to be there.
@@ -289,11 +361,14 @@ impl<'t> NodeRef<'t> {
     /// Returns the content.
     #[must_use]
     pub fn content(self) -> ContentRef<'t> {
-        match self.entry.content {
+        match self.tree.node(self.at).content {
             ContentEntry::None => ContentRef::None,
             ContentEntry::Nodes => ContentRef::Nodes(self.children()),
-            ContentEntry::Bytes(bytes) => ContentRef::Bytes(bytes),
-            ContentEntry::Value(value) => ContentRef::Value(self.tree.value(value)),
+            ContentEntry::Bytes(bytes) => ContentRef::Bytes(self.tree.bytes(bytes)),
+            ContentEntry::Value => {
+                let entry = self.tree.entries.get(self.after_attrs() as usize);
+                entry.and_then(|entry| self.tree.value(*entry)).map_or(ContentRef::None, ContentRef::Value)
+            }
         }
     }
 
@@ -335,7 +410,7 @@ impl<'t> NodeRef<'t> {
     #[must_use]
     pub fn to_owned(self) -> Node {
         let mut node = Node::new(self.tag().to_owned());
-        node.attrs.reserve_exact(self.entry.attrs as usize);
+        node.attrs.reserve_exact(self.attr_entries().len());
         for (key, value) in self.attrs() {
             node.attrs.push((Cow::Owned(key.to_owned()), value.to_owned()));
         }
@@ -349,12 +424,17 @@ impl<'t> NodeRef<'t> {
         node
     }
 
-    fn attr_entries(self) -> &'t [Entry<'t>] {
-        let first = self.first as usize;
-        first
-            .checked_add(self.entry.attrs as usize)
-            .and_then(|end| self.tree.entries.get(first..end))
-            .unwrap_or_default()
+    fn has_tag(self, tag: &str) -> bool {
+        self.tree.bytes(self.tree.node(self.at).tag) == tag.as_bytes()
+    }
+
+    fn attr_entries(self) -> &'t [Entry] {
+        let first = self.at.saturating_add(1) as usize;
+        self.tree.entries.get(first..self.after_attrs() as usize).unwrap_or_default()
+    }
+
+    fn after_attrs(self) -> u32 {
+        self.at.saturating_add(1).saturating_add(self.tree.node(self.at).attrs)
     }
 }
 
@@ -373,15 +453,10 @@ impl<'t> Iterator for Children<'t> {
         if self.next >= self.end {
             return None;
         }
-        match self.tree.entries.get(self.next as usize)? {
-            Entry::Node(entry) => {
-                let first = self.next.saturating_add(1);
-                // An entry ends behind itself, so that the walk always moves on.
-                self.next = entry.end.max(first);
-                Some(NodeRef { tree: self.tree, entry, first })
-            }
-            Entry::Attr { .. } => None,
-        }
+        let at = self.next;
+        // An entry ends behind itself, so that the walk always moves on.
+        self.next = self.tree.node(at).end.max(at.saturating_add(1));
+        Some(NodeRef { tree: self.tree, at })
     }
 }
 
