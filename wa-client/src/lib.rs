@@ -5,14 +5,21 @@
 
 mod ambient;
 mod backoff;
+mod client;
+mod driver;
 mod endpoint;
+mod error;
 mod event;
+mod fleet;
 mod status;
 pub mod store;
 mod transport;
 
 pub use ambient::Clock;
+pub use client::{Ack, Acked, Client, ClientBuilder, NumberCheck, OwnAccount, SendOptions, Sent};
 pub use endpoint::{Endpoint, EndpointError};
+pub use error::{PairingCodeError, QueryError, SendError};
 pub use event::{Event, Events, Message, PairingFailure, Receipt, ReceiptKind, Undecryptable};
+pub use fleet::ConnectGate;
 pub use status::{Disconnect, Status};
 pub use transport::TransportError;

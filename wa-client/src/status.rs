@@ -134,6 +134,9 @@ pub enum Disconnect {
     Protocol,
     /// Nobody scanned the QR codes while they were valid.
     PairingExpired,
+    /// The store of this account failed; nothing is lost, because what was not stored was not
+    /// acknowledged.
+    Store,
 }
 
 impl Disconnect {
@@ -151,6 +154,7 @@ impl Disconnect {
             Self::ServerTrouble => "server_trouble",
             Self::Protocol => "protocol",
             Self::PairingExpired => "pairing_expired",
+            Self::Store => "store",
         }
     }
 }

@@ -156,6 +156,8 @@ pub enum PairingFailure {
     },
     /// The pairing code was not typed in time.
     CodeExpired,
+    /// The phone did not finish after the code was typed: it was probably mistyped.
+    CodeMistyped,
     /// The phone does not support linked devices.
     PhoneTooOld,
     /// The result could not be stored.
@@ -169,6 +171,7 @@ impl fmt::Display for PairingFailure {
             Self::Malformed => f.write_str("the server's answer was malformed"),
             Self::CodeRefused { code } => write!(f, "the server refused a code (error {code})"),
             Self::CodeExpired => f.write_str("the code was not used in time"),
+            Self::CodeMistyped => f.write_str("the phone did not finish: the code may have been mistyped"),
             Self::PhoneTooOld => f.write_str("the phone does not support linked devices"),
             Self::NotStored => f.write_str("the result could not be stored"),
         }
