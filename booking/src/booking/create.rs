@@ -1,12 +1,12 @@
 //! Booking a visit.
 
-use db::{Connection, Tx};
+use db::Connection;
 use jiff::civil::DateTime;
 
 use crate::availability::Slot;
 use crate::booking::messages::{self, Planned};
-use crate::booking::transition::{self, Change};
-use crate::booking::{Actor, Booking, BookingState, Segment};
+use crate::booking::write::Draft;
+use crate::booking::{Booking, BookingState, Segment};
 use crate::business::{Business, BusinessState};
 use crate::client;
 use crate::clock::Timestamp;
@@ -15,8 +15,7 @@ use crate::language::Language;
 use crate::name::{Name, Notes};
 use crate::phone::Phone;
 use crate::platform::Platform;
-use crate::schema::NO_OVERLAP;
-use crate::slots::{self, Item, Leg, OfferError, Visit};
+use crate::slots::{self, Item, OfferError, Visit};
 use crate::store::{StoreError, from_store};
 use crate::zone::NonExistentTime;
 
@@ -133,19 +132,19 @@ pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'
     };
     let mut booking = draft(business, new, &visit, start, now)?;
     booking.language = chosen.unwrap_or(business.language);
-    let account_id = messages::account(&mut connection, business.id).await?;
     drop(connection);
 
     let planned = messages::of_new(platform, business, &booking, now);
+    let draft = Draft::new(&booking, new.client_phone, new.language, new.source, &visit, &planned, &platform.entropy);
     let mut tx = platform.db.begin().await?;
-    if !write(&mut tx, platform, new, &visit, &mut booking).await? {
+    let Some((id, client_id)) = draft.write(&mut tx).await? else {
         drop(tx);
         let nearest = visit.nearest(&mut platform.db.read().await?, platform, business, start).await?;
         return Err(CreateError::SlotTaken { nearest });
-    }
-    messages::plan(&mut tx, platform, &booking, account_id, &planned, now).await?;
+    };
     tx.commit().await?;
     platform.outbox.ring();
+    let booking = Booking { id, client_id, ..booking };
     log(&booking, new.source, &planned);
     Ok(booking)
 }
@@ -218,93 +217,6 @@ fn draft(
         segments,
         created_at: now,
     })
-}
-
-/// Writes the visit; gives whether it got its time. If not, the transaction is to be dropped.
-async fn write(
-    tx: &mut Tx,
-    platform: &Platform,
-    new: &NewBooking<'_>,
-    visit: &Visit,
-    booking: &mut Booking,
-) -> Result<bool, StoreError> {
-    let (business_id, now) = (booking.business_id, booking.created_at);
-    let (source, actor, overbook) = match new.source {
-        Source::Public => ("public", Actor::Client, false),
-        Source::Staff { user_id, overbook } => ("staff", Actor::User(user_id), overbook),
-    };
-    booking.client_id = client::remember(tx, business_id, new.client_phone, new.client_name, new.language, now).await?;
-    let (id,) = db::fetch_one!(
-        tx,
-        (BookingId,),
-        "insert into bookings (business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start,
-             time_zone, price_tiyn, language, notes, source, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning id",
-        business_id,
-        booking.client_id,
-        booking.client_name.as_str(),
-        booking.state.as_str(),
-        booking.version,
-        booking.starts_at,
-        booking.ends_at,
-        booking.wall_start.to_string(),
-        booking.zone.name(),
-        booking.price_tiyn,
-        booking.language.as_str(),
-        booking.notes.as_str(),
-        source,
-        now,
-    )?;
-    booking.id = id;
-    // In the order of their masters, so that two visits that want the same ones never wait for each other in a circle.
-    let mut legs: Vec<(i64, &Leg)> = (0..).zip(&visit.legs).collect();
-    legs.sort_by_key(|(_, leg)| leg.master_id);
-    for (position, leg) in legs {
-        if !write_segment(tx, booking, position, leg, overbook).await? {
-            return Ok(false);
-        }
-    }
-    let reason = overbook.then_some("overbooked");
-    let change = Change { from: None, to: booking.state, version: booking.version, actor, reason };
-    transition::record(tx, business_id, id, &change, platform.clock.now()).await?;
-    Ok(true)
-}
-
-/// Writes a segment; gives whether its master is free. PostgreSQL passes over a row that its constraint excludes, which
-/// two transactions that exclude each other survive without a deadlock; SQLite's trigger raises the constraint's name.
-async fn write_segment(
-    tx: &mut Tx,
-    booking: &Booking,
-    position: i64,
-    leg: &Leg,
-    overbook: bool,
-) -> Result<bool, StoreError> {
-    let Some(offer) = &leg.offer else { return Ok(false) };
-    let starts_at = booking.starts_at.plus(leg.offset);
-    let ends_at = starts_at.plus(i64::from(leg.length.duration) * 60);
-    let written = db::execute!(
-        tx,
-        "insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
-             busy_from, busy_to, price_tiyn, live, overbooked)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing",
-        booking.business_id,
-        booking.id,
-        position,
-        offer.service_id,
-        offer.master_id,
-        starts_at,
-        ends_at,
-        starts_at.plus(-i64::from(leg.length.buffer_before) * 60),
-        ends_at.plus(i64::from(leg.length.buffer_after) * 60),
-        offer.price_tiyn,
-        true,
-        overbook,
-    );
-    match written {
-        Ok(rows) => Ok(rows > 0),
-        Err(error) if error.is_constraint(NO_OVERLAP) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn log(booking: &Booking, source: Source, planned: &[Planned]) {

@@ -17,11 +17,11 @@ const CANCELLATION_SECONDS: i64 = 3_600;
 
 /// A message with its text and times, before it has a row.
 pub(super) struct Planned {
-    kind: MessageKind,
-    key: String,
-    text: String,
-    due_at: Timestamp,
-    expires_at: Timestamp,
+    pub(super) kind: MessageKind,
+    pub(super) key: String,
+    pub(super) text: String,
+    pub(super) due_at: Timestamp,
+    pub(super) expires_at: Timestamp,
 }
 
 /// The confirmation, now, and the reminders that are still to come.

@@ -15,6 +15,7 @@ mod create;
 mod messages;
 mod read;
 mod transition;
+mod write;
 
 pub use cancel::{CancelError, Cancellation, cancel};
 pub use create::{CreateError, NewBooking, Source, create};
