@@ -23,3 +23,6 @@ pub use event::{Event, Events, Message, PairingFailure, Receipt, ReceiptKind, Un
 pub use fleet::ConnectGate;
 pub use status::{Disconnect, Status};
 pub use transport::TransportError;
+
+pub use wa_proto::keys::PublicKey;
+pub use wa_proto::stanza::SendRefusal;
