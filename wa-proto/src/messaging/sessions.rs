@@ -13,9 +13,8 @@ use super::device_list::DeviceList;
 use crate::jid::Jid;
 use crate::keys::PublicKey;
 use crate::pairing::adv::{AdvError, check_device_identity};
-use crate::signal::{
-    AddressError, BundleError, DeviceAddress, IdentityChange, LocalDevice, PrekeyBundle, SessionRecord,
-};
+use crate::signal::{AddressError, BundleError, DeviceAddress, IdentityChange, LocalDevice, SessionRecord};
+use crate::stanza::prekeys::DeviceBundle;
 
 /// The devices that a one-to-one message goes to, in the namespace of its route: those of the
 /// recipient, then our own others. No device occurs twice, and `own_device` never.
@@ -54,14 +53,8 @@ pub fn missing<'a>(
     targets.into_iter().filter(|(_, record)| !record.is_some_and(SessionRecord::has_session)).map(|(device, _)| device)
 }
 
-/// A bundle as it was fetched for a device.
-#[derive(Debug, Clone)]
-pub struct FetchedBundle {
-    /// The keys, not checked yet.
-    pub bundle: PrekeyBundle,
-    /// The signed identity that companions have.
-    pub device_identity: Option<Vec<u8>>,
-}
+/// A bundle as it was fetched for a device, or as its retry receipt brought it.
+pub type FetchedBundle = DeviceBundle;
 
 /// Whose identity the account's phone has, as far as we know.
 #[derive(Debug, Clone, Copy, Default)]

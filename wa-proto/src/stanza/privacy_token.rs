@@ -3,6 +3,7 @@
 use crate::jid::Jid;
 use crate::messaging::token::{MAX_TOKEN, TrustedToken};
 use crate::node::{Node, NodeRef, ShapeError};
+use crate::stanza::iq::{self, Kind, Request};
 
 /// The kind of token that contacts issue to each other.
 const TRUSTED_CONTACT: &str = "trusted_contact";
@@ -23,12 +24,7 @@ impl IssueToken {
     #[must_use]
     pub fn to_iq(&self, id: &str) -> Node {
         let token = Node::new("token").attr("jid", &self.to).attr("t", self.timestamp).attr("type", TRUSTED_CONTACT);
-        Node::new("iq")
-            .attr("id", id.to_owned())
-            .attr("xmlns", "privacy")
-            .attr("type", "set")
-            .attr("to", Jid::SERVER)
-            .child(Node::new("tokens").child(token))
+        iq::request(id, Kind::Set, "privacy").child(Node::new("tokens").child(token))
     }
 
     /// Reads the tokens that a client issues in a privacy query; `iq` is the whole element.
@@ -48,6 +44,19 @@ impl IssueToken {
     #[must_use]
     pub fn parse_answer(iq: NodeRef<'_>) -> Vec<TrustedToken> {
         iq.child("tokens").map(read_tokens).unwrap_or_default()
+    }
+}
+
+impl Request for IssueToken {
+    /// Tokens of the contact's that the server gives in return; mostly none.
+    type Answer = Vec<TrustedToken>;
+
+    fn to_node(&self, id: &str) -> Node {
+        self.to_iq(id)
+    }
+
+    fn read_answer(answer: NodeRef<'_>) -> Result<Vec<TrustedToken>, ShapeError> {
+        Ok(Self::parse_answer(answer))
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a retry receipt asks for: `<retry>`, `<registration>` and, from the second attempt on, `<keys>`.
 
-use crate::keys::{PublicKey, Signature, TYPE_BYTE};
+use crate::keys::{PublicKey, TYPE_BYTE};
 use crate::messaging::MessageId;
 use crate::node::{Node, NodeRef, ShapeError};
-use crate::signal::{PrekeyBundle, PrekeyId, SignedPrekeyId};
+use crate::signal::PrekeyBundle;
+use crate::stanza::prekeys::{DeviceBundle, PublicPrekey, PublicSignedPrekey};
 use crate::stanza::receipt::require_id;
 
 /// Why a message could not be decrypted, as far as the receiver tells.
@@ -68,14 +69,9 @@ impl RetryReason {
     }
 }
 
-/// Fresh keys of the device that asks, so that a new session can be started at once.
-#[derive(Debug, Clone)]
-pub struct RetryKeys {
-    /// The bundle, not checked yet; its registration id is the receipt's.
-    pub bundle: PrekeyBundle,
-    /// The signed identity of the device, if it is a companion.
-    pub device_identity: Option<Vec<u8>>,
-}
+/// Fresh keys of the device that asks, so that a new session can be started at once; not checked yet.
+/// The registration id of the bundle is the receipt's.
+pub type RetryKeys = DeviceBundle;
 
 /// A request to send a message again.
 #[derive(Debug, Clone)]
@@ -115,31 +111,18 @@ fn read_keys(keys: NodeRef<'_>, registration_id: u32) -> Result<RetryKeys, Shape
     if keys.child("type").is_some_and(|kind| kind.content_bytes() != Some(&[TYPE_BYTE])) {
         return Err(ShapeError::BadContent);
     }
-    let signed = keys.require_child("skey")?;
-    let signature = signed.require_child("signature")?.require_array()?;
-    let prekey = keys.child("key").map(read_prekey).transpose()?;
+    let signed_prekey = PublicSignedPrekey::read(keys.require_child("skey")?)?;
+    let prekey = keys.child("key").map(PublicPrekey::read).transpose()?;
     let bundle = PrekeyBundle {
         registration_id,
         identity: PublicKey::from_bytes(keys.require_child("identity")?.require_array()?),
-        signed_prekey_id: SignedPrekeyId::new(read_id(signed)?).ok_or(ShapeError::BadContent)?,
-        signed_prekey: PublicKey::from_bytes(signed.require_child("value")?.require_array()?),
-        signature: Signature::from_bytes(signature),
-        prekey,
+        signed_prekey_id: signed_prekey.id,
+        signed_prekey: signed_prekey.key,
+        signature: signed_prekey.signature,
+        prekey: prekey.map(|prekey| (prekey.id, prekey.key)),
     };
     let device_identity = keys.child("device-identity").and_then(NodeRef::content_bytes).map(<[u8]>::to_vec);
     Ok(RetryKeys { bundle, device_identity })
-}
-
-/// Reads `<key>`.
-fn read_prekey(key: NodeRef<'_>) -> Result<(PrekeyId, PublicKey), ShapeError> {
-    let id = PrekeyId::new(read_id(key)?).ok_or(ShapeError::BadContent)?;
-    Ok((id, PublicKey::from_bytes(key.require_child("value")?.require_array()?)))
-}
-
-/// Reads an `<id>` of three bytes.
-fn read_id(node: NodeRef<'_>) -> Result<u32, ShapeError> {
-    let [high, middle, low] = node.require_child("id")?.require_array()?;
-    Ok(u32::from_be_bytes([0, high, middle, low]))
 }
 
 /// Writes the children of a retry receipt.
@@ -162,16 +145,11 @@ fn keys_node(keys: &RetryKeys) -> Node {
     let mut node = Node::new("keys")
         .child(Node::new("type").bytes([TYPE_BYTE]))
         .child(Node::new("identity").bytes(*bundle.identity.as_bytes()));
-    if let Some((id, public)) = &bundle.prekey {
-        let parts = [Node::new("id").bytes(id.to_bytes()), Node::new("value").bytes(*public.as_bytes())];
-        node = node.child(Node::new("key").children(parts));
+    if let Some((id, key)) = bundle.prekey {
+        node = node.child(PublicPrekey { id, key }.to_node());
     }
-    let signed = [
-        Node::new("id").bytes(bundle.signed_prekey_id.to_bytes()),
-        Node::new("value").bytes(*bundle.signed_prekey.as_bytes()),
-        Node::new("signature").bytes(*bundle.signature.as_bytes()),
-    ];
-    node = node.child(Node::new("skey").children(signed));
+    let (id, key, signature) = (bundle.signed_prekey_id, bundle.signed_prekey, bundle.signature);
+    node = node.child(PublicSignedPrekey { id, key, signature }.to_node());
     match &keys.device_identity {
         Some(identity) => node.child(Node::new("device-identity").bytes(identity.clone())),
         None => node,
@@ -182,6 +160,8 @@ fn keys_node(keys: &RetryKeys) -> Node {
 mod tests {
     use super::*;
     use crate::jid::Jid;
+    use crate::keys::Signature;
+    use crate::signal::{PrekeyId, SignedPrekeyId};
     use crate::stanza::{Direction, Receipt, ReceiptKind};
 
     fn request(keys: Option<RetryKeys>) -> RetryRequest {

@@ -13,11 +13,11 @@ pub struct PublicPrekey {
 
 impl PublicPrekey {
     /// Reads `<key><id/><value/></key>`.
-    pub(super) fn read(node: NodeRef<'_>) -> Result<Self, ShapeError> {
+    pub(in crate::stanza) fn read(node: NodeRef<'_>) -> Result<Self, ShapeError> {
         Ok(Self { id: prekey_id(node.require_child("id")?)?, key: public_key(node.require_child("value")?)? })
     }
 
-    pub(super) fn to_node(self) -> Node {
+    pub(in crate::stanza) fn to_node(self) -> Node {
         Node::new("key")
             .children([Node::new("id").bytes(self.id.to_bytes()), Node::new("value").bytes(*self.key.as_bytes())])
     }
@@ -51,7 +51,7 @@ impl PublicSignedPrekey {
     }
 
     /// Reads `<skey><id/><value/><signature/></skey>`.
-    pub(super) fn read(node: NodeRef<'_>) -> Result<Self, ShapeError> {
+    pub(in crate::stanza) fn read(node: NodeRef<'_>) -> Result<Self, ShapeError> {
         let [high, middle, low] = node.require_child("id")?.require_array()?;
         Ok(Self {
             id: SignedPrekeyId::new(u32::from_be_bytes([0, high, middle, low])).ok_or(ShapeError::BadContent)?,
@@ -60,7 +60,7 @@ impl PublicSignedPrekey {
         })
     }
 
-    pub(super) fn to_node(self) -> Node {
+    pub(in crate::stanza) fn to_node(self) -> Node {
         Node::new("skey").children([
             Node::new("id").bytes(self.id.to_bytes()),
             Node::new("value").bytes(*self.key.as_bytes()),

@@ -2,6 +2,7 @@ use super::{MAX_USERS_READ, Protocol, UsyncQuery};
 use crate::jid::Jid;
 use crate::messaging::device_list::{Device, ListedDevices, MAX_DEVICES, SignedList};
 use crate::node::{Node, NodeRef, ShapeError};
+use crate::stanza::iq;
 
 /// A failure of one protocol for all users of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl UsyncAnswer {
         });
         let list = Node::new("list").children(self.users.iter().map(user_node));
         let usync = query.envelope().child(Node::new("result").children(results)).child(list);
-        Node::new("iq").attr("id", id.to_owned()).attr("type", "result").attr("from", Jid::SERVER).child(usync)
+        iq::result(id).child(usync)
     }
 }
 

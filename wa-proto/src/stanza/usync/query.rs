@@ -1,6 +1,7 @@
-use super::MAX_USERS_READ;
+use super::{MAX_USERS_READ, UsyncAnswer};
 use crate::jid::Jid;
 use crate::node::{Node, NodeRef, ShapeError};
+use crate::stanza::iq::{self, Kind, Request};
 
 /// A thing that can be asked about users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -229,12 +230,7 @@ impl UsyncQuery {
         });
         let list = Node::new("list").children(self.users.iter().map(UserQuery::to_node));
         let usync = self.envelope().child(Node::new("query").children(protocols)).child(list);
-        Node::new("iq")
-            .attr("id", id.to_owned())
-            .attr("xmlns", "usync")
-            .attr("type", "get")
-            .attr("to", Jid::SERVER)
-            .child(usync)
+        iq::request(id, Kind::Get, "usync").child(usync)
     }
 
     /// The `<usync>` element without its content; the answer echoes it.
@@ -274,6 +270,18 @@ impl UsyncQuery {
                 .map(UserQuery::parse)
                 .collect(),
         })
+    }
+}
+
+impl Request for UsyncQuery {
+    type Answer = UsyncAnswer;
+
+    fn to_node(&self, id: &str) -> Node {
+        self.to_iq(id)
+    }
+
+    fn read_answer(answer: NodeRef<'_>) -> Result<UsyncAnswer, ShapeError> {
+        UsyncAnswer::parse(answer)
     }
 }
 
