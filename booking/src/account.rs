@@ -70,7 +70,7 @@ pub struct StateChange<'a> {
     pub seen_at: Option<Timestamp>,
 }
 
-/// Gives a business its account, unpaired, or the one that it has.
+/// Gives a business its account, unpaired, or the one that it has; messages that waited for one are its own now.
 ///
 /// # Errors
 ///
@@ -87,6 +87,12 @@ pub async fn ensure(
          on conflict (business_id) do update set business_id = excluded.business_id returning id",
         business_id,
         now,
+    )?;
+    db::execute!(
+        connection,
+        "update outbox set account_id = $2 where business_id = $1 and account_id is null and state = 'planned'",
+        business_id,
+        id,
     )?;
     Ok(id)
 }

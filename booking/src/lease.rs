@@ -8,6 +8,7 @@ use db::Db;
 
 use crate::clock::Timestamp;
 use crate::id::AccountId;
+use crate::outbox;
 use crate::store::StoreError;
 
 /// The right to be an account's live connection until [`until`](Self::until).
@@ -23,7 +24,8 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
-/// Takes the lease of an account for `ttl_seconds`, if nobody holds it or it has run out.
+/// Takes the lease of an account for `ttl_seconds`, if nobody holds it or it has run out. What the holder before was
+/// about to send is due again.
 ///
 /// `None` when somebody holds it; also when that is `holder` itself: who lost track of a lease waits for its end.
 ///
@@ -53,6 +55,7 @@ pub async fn acquire(
         now,
     )?;
     let Some((fence,)) = taken else { return Ok(None) };
+    outbox::release_claims(&mut tx, account_id).await?;
     tx.commit().await?;
     Ok(Some(Lease { account_id, holder: holder.to_owned(), fence, until }))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use db::Db;
+use db::{Connection, Db};
 
 use crate::clock::Timestamp;
 use crate::id::{AccountId, BookingId, BusinessId, MessageId};
@@ -56,11 +56,15 @@ pub enum Failure {
     Final,
 }
 
+/// How long a claim lasts, in seconds. A message about which nothing was written down by then, because whoever claimed
+/// it forgot it, is due again; sending it twice shows once.
+pub const CLAIM_SECONDS: i64 = 300;
+
 /// Claims the messages of the lease's account that are due at `now`, oldest first, at most `limit`.
 ///
-/// A claimed message is nobody else's while the lease's fence is the account's; the next holder claims what an earlier
-/// one left unfinished. What has expired is marked so instead. Nothing is claimed under a lease that went to somebody
-/// else.
+/// A claimed message is nobody else's for [`CLAIM_SECONDS`]; what an earlier holder of the lease left unfinished is due
+/// as soon as the lease changed hands. What has expired is marked so instead. Nothing is claimed under a lease that
+/// went to somebody else.
 ///
 /// # Errors
 ///
@@ -73,37 +77,45 @@ pub async fn claim_due(db: &Db, lease: &Lease, now: Timestamp, limit: u32) -> Re
     let mut tx = db.begin().await?;
     db::execute!(
         &mut tx,
-        "update outbox set state = 'expired', error = coalesce(error, 'not sent in time')
-         where account_id = $1 and state = 'planned' and next_at <= $2 and expires_at <= $2
-             and (claim_fence is null or claim_fence < $3)",
+        "update outbox set state = 'expired', error = coalesce(error, 'not sent in time'), claim_fence = null
+         where account_id = $1 and state = 'planned' and next_at <= $2 and expires_at <= $2",
         account_id,
         now,
-        lease.fence,
     )?;
     let mut rows = db::fetch_all!(
         &mut tx,
         Row,
-        "update outbox set claim_fence = $3, attempts = attempts + 1
+        "update outbox set claim_fence = $3, attempts = attempts + 1, next_at = $6
          where id in (
-             select id from outbox
-             where account_id = $1 and state = 'planned' and next_at <= $2
-                 and (claim_fence is null or claim_fence < $3)
+             select id from outbox where account_id = $1 and state = 'planned' and next_at <= $2
              order by next_at, id limit $5
          ) and exists (select 1 from account_leases where account_id = $1 and fence = $3 and holder = $4)
-         returning id, business_id, booking_id, kind, wa_message_id, phone, text, due_at, next_at, expires_at, attempts",
+         returning id, business_id, booking_id, kind, wa_message_id, phone, text, due_at, expires_at, attempts",
         account_id,
         now,
         lease.fence,
         lease.holder.as_str(),
         i64::from(limit),
+        now.plus(CLAIM_SECONDS),
     )?;
-    rows.sort_by_key(|row| (row.next_at, row.id));
+    rows.sort_by_key(|row| (row.due_at, row.id));
     let claimed: Result<Vec<OutboxMessage>, StoreError> = rows.into_iter().map(OutboxMessage::try_from).collect();
     tx.commit().await?;
     claimed
 }
 
-/// When the next message of the lease's account is due that is not being sent under it.
+/// Takes back all claims on an account's messages: its lease changes hands.
+pub(crate) async fn release_claims(connection: &mut Connection, account_id: AccountId) -> Result<(), StoreError> {
+    db::execute!(
+        connection,
+        "update outbox set claim_fence = null, next_at = due_at
+         where account_id = $1 and state = 'planned' and claim_fence is not null",
+        account_id,
+    )?;
+    Ok(())
+}
+
+/// When the next message of the lease's account is due, or a claim on one ends.
 ///
 /// # Errors
 ///
@@ -113,11 +125,8 @@ pub async fn next_due(db: &Db, lease: &Lease) -> Result<Option<Timestamp>, Store
     let next = db::fetch_optional!(
         &mut connection,
         (Timestamp,),
-        "select next_at from outbox
-         where account_id = $1 and state = 'planned' and (claim_fence is null or claim_fence < $2)
-         order by next_at limit 1",
+        "select next_at from outbox where account_id = $1 and state = 'planned' order by next_at limit 1",
         lease.account_id,
-        lease.fence,
     )?;
     Ok(next.map(|(at,)| at))
 }
@@ -146,7 +155,7 @@ pub async fn mark_sent(db: &Db, message: &OutboxMessage, at: Timestamp) -> Resul
 ///
 /// # Errors
 ///
-/// [`StoreError`]: the message stays claimed then, until the account's next holder.
+/// [`StoreError`]: the message stays claimed then, until the claim ends or the lease changes hands.
 pub async fn mark_failed(
     db: &Db,
     lease: &Lease,
@@ -236,7 +245,6 @@ struct Row {
     phone: String,
     text: String,
     due_at: Timestamp,
-    next_at: Timestamp,
     expires_at: Timestamp,
     attempts: i64,
 }

@@ -17,7 +17,10 @@ mod deliver;
 mod plan;
 mod signal;
 
-pub use deliver::{Failure, OutboxMessage, claim_due, mark_delivered, mark_failed, mark_read, mark_sent, next_due};
+pub(crate) use deliver::release_claims;
+pub use deliver::{
+    CLAIM_SECONDS, Failure, OutboxMessage, claim_due, mark_delivered, mark_failed, mark_read, mark_sent, next_due,
+};
 pub use plan::{MessageKind, MessageStatus, NewMessage, cancel_of_booking, find, of_booking, plan};
 pub use signal::OutboxSignal;
 

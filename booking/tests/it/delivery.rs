@@ -113,7 +113,10 @@ async fn what_is_due_is_claimed_once_and_by_the_holder() {
         assert_eq!(claimed.iter().map(|message| message.text.as_str()).collect::<Vec<_>>(), ["now"]);
         assert!(outbox::claim_due(&db, &old, NOON, 10).await.unwrap().is_empty(), "claimed twice");
         assert_eq!(salon.state("stale").await, ("expired".to_owned(), Some("not sent in time".to_owned())));
-        assert_eq!(outbox::next_due(&db, &old).await.unwrap(), Some(NOON.plus(600)));
+        let claim_end = NOON.plus(outbox::CLAIM_SECONDS);
+        assert_eq!(outbox::next_due(&db, &old).await.unwrap(), Some(claim_end), "before the one that is due later");
+        let forgotten = outbox::claim_due(&db, &old, claim_end, 10).await.unwrap();
+        assert_eq!(forgotten[0].wa_message_id, claimed[0].wa_message_id, "a claim ends");
 
         // The holder dies; the next one finds what it had begun, under the same id.
         let new = lease::acquire(&db, salon.account_id, "b", NOON.plus(30), 30).await.unwrap().unwrap();
@@ -123,7 +126,7 @@ async fn what_is_due_is_claimed_once_and_by_the_holder() {
         );
         let again = outbox::claim_due(&db, &new, NOON.plus(30), 10).await.unwrap();
         assert_eq!(again[0].wa_message_id, claimed[0].wa_message_id);
-        assert_eq!(again[0].attempts, 2);
+        assert_eq!(again[0].attempts, 3);
         // The old one wakes up: it decides nothing.
         outbox::mark_failed(&db, &old, &claimed[0], Failure::Final, "too late").await.unwrap();
         assert_eq!(salon.state("now").await.0, "planned");

@@ -41,7 +41,7 @@ create table outbox (
     next_at integer not null,
     expires_at integer not null,
     attempts integer not null default 0,
-    -- The lease under which it is being sent.
+    -- The lease under which it is being sent; the next attempt is put off meanwhile.
     claim_fence integer,
     error text,
     created_at integer not null,
@@ -54,3 +54,4 @@ create unique index outbox_wa_message_id_key on outbox (wa_message_id);
 create unique index outbox_booking_id_dedup_key_key on outbox (booking_id, dedup_key) where booking_id is not null;
 create unique index outbox_business_id_dedup_key_key on outbox (business_id, dedup_key) where booking_id is null;
 create index outbox_due on outbox (account_id, next_at) where state = 'planned';
+create index outbox_claimed on outbox (account_id) where state = 'planned' and claim_fence is not null;
