@@ -20,6 +20,7 @@
 //! # Ok::<(), wa_proto::keys::KeyError>(())
 //! ```
 
+mod agreement;
 mod pair;
 mod private;
 mod public;
@@ -29,6 +30,7 @@ mod signature;
 mod tests;
 mod xeddsa;
 
+pub use self::agreement::AgreementKey;
 pub use self::pair::KeyPair;
 pub use self::private::PrivateKey;
 pub use self::public::{PublicKey, TYPE_BYTE};

@@ -2,10 +2,9 @@ use std::fmt;
 
 use curve25519_dalek::edwards::EdwardsPoint;
 use rand::CryptoRng;
-use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{KeyError, PublicKey, SharedSecret, Signature, SigningKey};
+use super::{AgreementKey, KeyError, PublicKey, SharedSecret, Signature, SigningKey};
 
 /// A Curve25519 private key: 32 bytes, always clamped, overwritten on drop.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -66,11 +65,16 @@ impl PrivateKey {
     ///
     /// [`KeyError::WeakKey`] if the result is all zero, which only a key of low order causes.
     pub fn agree(&self, theirs: &PublicKey) -> Result<SharedSecret, KeyError> {
-        let shared = SharedSecret::new(theirs.montgomery().mul_clamped(self.0).to_bytes());
-        if shared.as_bytes().ct_eq(&[0; 32]).into() {
-            return Err(KeyError::WeakKey);
-        }
-        Ok(shared)
+        self.agree_prepared(&AgreementKey::new(theirs))
+    }
+
+    /// Like [`agree`](Self::agree), with a key that was prepared for several agreements.
+    ///
+    /// # Errors
+    ///
+    /// As for [`agree`](Self::agree).
+    pub fn agree_prepared(&self, theirs: &AgreementKey) -> Result<SharedSecret, KeyError> {
+        theirs.agree(self)
     }
 
     /// Signs `message` (XEdDSA) with 64 fresh bytes of `rng`.

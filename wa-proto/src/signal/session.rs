@@ -8,7 +8,7 @@ use super::hmac::HmacKey;
 use super::message::{PrekeyHeader, SignalHeader, write_mac};
 use super::receiving::{Advance, ReceivingChain};
 use super::{CiphertextKind, EncryptError, SignalError, SignalMessage};
-use crate::keys::{KeyPair, PublicKey};
+use crate::keys::{AgreementKey, KeyPair, PublicKey};
 
 /// How many receiving chains a session keeps; beyond, the oldest is dropped with its seeds.
 pub(super) const MAX_RECEIVER_CHAINS: usize = 5;
@@ -134,11 +134,12 @@ impl Session {
         rng: &mut R,
     ) -> Result<Received, SignalError> {
         let theirs = message.ratchet_key();
-        let (root, chain) = self.root.step(&self.sender.ratchet.private().agree(theirs)?);
+        let prepared = AgreementKey::new(theirs);
+        let (root, chain) = self.root.step(&self.sender.ratchet.private().agree_prepared(&prepared)?);
         let mut chain = ReceivingChain::new(chain, 0);
         let (plaintext, advance) = self.open(&chain, message)?;
         let ratchet = KeyPair::generate(rng);
-        let (root, sending) = root.step(&ratchet.private().agree(theirs)?);
+        let (root, sending) = root.step(&ratchet.private().agree_prepared(&prepared)?);
 
         let seeds_added = chain.apply(advance);
         self.receivers.push(ReceiverChain { ratchet: *theirs, chain });

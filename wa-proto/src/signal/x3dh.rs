@@ -10,7 +10,7 @@ use super::hmac::{HkdfInfo, HmacKey, hkdf};
 use super::receiving::ReceivingChain;
 use super::session::{MAX_RECEIVER_CHAINS, Pending, ReceiverChain, SenderChain, Session};
 use super::{LocalDevice, Prekey, PrekeyMessage, SignedPrekey, ValidBundle};
-use crate::keys::{KeyError, KeyPair, SharedSecret};
+use crate::keys::{AgreementKey, KeyError, KeyPair, SharedSecret};
 
 const TEXT: HkdfInfo = HkdfInfo::new(b"WhisperText");
 
@@ -26,13 +26,14 @@ pub(super) fn initiate<R: CryptoRng + ?Sized>(
     let bundle = bundle.as_bundle();
     let base = KeyPair::generate(rng);
     let ratchet = KeyPair::generate(rng);
+    let signed_prekey = AgreementKey::new(&bundle.signed_prekey);
     let (root, receiving) = derive(
-        &local.identity.private().agree(&bundle.signed_prekey)?,
+        &local.identity.private().agree_prepared(&signed_prekey)?,
         &base.private().agree(&bundle.identity)?,
-        &base.private().agree(&bundle.signed_prekey)?,
+        &base.private().agree_prepared(&signed_prekey)?,
         bundle.prekey.as_ref().map(|(_, prekey)| base.private().agree(prekey)).transpose()?.as_ref(),
     );
-    let (root, sending) = root.step(&ratchet.private().agree(&bundle.signed_prekey)?);
+    let (root, sending) = root.step(&ratchet.private().agree_prepared(&signed_prekey)?);
     let mut receivers = Vec::with_capacity(MAX_RECEIVER_CHAINS.saturating_add(1));
     receivers.push(ReceiverChain { ratchet: bundle.signed_prekey, chain: ReceivingChain::new(receiving, 0) });
     Ok(Session {
@@ -61,11 +62,12 @@ pub(super) fn respond(
     prekey: Option<&Prekey>,
 ) -> Result<Session, KeyError> {
     let (identity, base) = (message.identity_key(), message.base_key());
+    let prepared_base = AgreementKey::new(base);
     let (root, sending) = derive(
         &signed_prekey.private().agree(identity)?,
-        &local.identity.private().agree(base)?,
-        &signed_prekey.private().agree(base)?,
-        prekey.map(|prekey| prekey.private().agree(base)).transpose()?.as_ref(),
+        &local.identity.private().agree_prepared(&prepared_base)?,
+        &signed_prekey.private().agree_prepared(&prepared_base)?,
+        prekey.map(|prekey| prekey.private().agree_prepared(&prepared_base)).transpose()?.as_ref(),
     );
     Ok(Session {
         local_identity: *local.identity.public(),
