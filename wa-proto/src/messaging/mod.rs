@@ -7,6 +7,7 @@ pub mod device_list;
 mod fields;
 pub mod id;
 pub mod inbound;
+pub mod migration;
 pub mod outbound;
 pub mod padding;
 pub mod phash;
@@ -17,6 +18,9 @@ pub mod sessions;
 pub mod source;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
+pub mod text;
 pub mod token;
 #[cfg(test)]
 pub(crate) mod vectors;

@@ -43,6 +43,10 @@ impl Party {
         Self { identity, registration_id, signed_prekey, prekey, rng }
     }
 
+    pub(crate) fn local(&self) -> LocalDevice<'_> {
+        LocalDevice { identity: &self.identity, registration_id: self.registration_id }
+    }
+
     pub(crate) fn bundle(&self) -> PrekeyBundle {
         PrekeyBundle {
             registration_id: self.registration_id,
