@@ -10,6 +10,7 @@ use sha2::Sha256;
 use super::fields::{MalformedMessage, walk};
 use super::{MessageId, MessageSecret, Plaintext};
 use crate::jid::Jid;
+use crate::node::Node;
 
 /// Length of a reporting token in bytes.
 pub const REPORTING_TOKEN: usize = 16;
@@ -92,6 +93,12 @@ pub fn reporting_token(
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
     mac.update(&content);
     mac.finalize().into_bytes().first_chunk().copied()
+}
+
+/// The child of a message that carries a token.
+#[must_use]
+pub fn reporting_node(token: [u8; REPORTING_TOKEN]) -> Node {
+    Node::new("reporting").child(Node::new("reporting_token").attr("v", "2").bytes(token))
 }
 
 /// Derives the key of the token.

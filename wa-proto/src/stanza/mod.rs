@@ -30,6 +30,8 @@ pub mod prekeys;
 pub mod privacy_token;
 pub mod receipt;
 pub mod retry;
+#[cfg(test)]
+mod tests;
 pub mod usync;
 
 pub use self::ack::{Ack, AckClass, RefusalReaction, Rejection, SendRefusal};

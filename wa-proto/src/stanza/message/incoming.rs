@@ -95,8 +95,8 @@ impl IncomingMessage {
     pub fn parse(node: NodeRef<'_>) -> Result<Self, ShapeError> {
         let node = node.expect_tag("message")?;
         let from = node.require_jid("from")?;
-        if needs_participant(&from) && node.value("participant").is_none() {
-            return Err(ShapeError::NoAttr { key: "participant" });
+        if needs_participant(&from) {
+            node.require_jid("participant")?;
         }
         let first_jid = |keys: [&str; 4]| keys.into_iter().find_map(|key| node.attr_jid(key));
         let mut message = Self::new(
