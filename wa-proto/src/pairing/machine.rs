@@ -13,7 +13,7 @@
 //!                               └── references used up, no code live ─► Over: exhausted
 //! ```
 //!
-//! What the steps check is in [`adv`](super::adv), [`code`](super::code) and [`success`](super::success); the stanzas are in
+//! What the steps check is in [`adv`](super::adv), [`code`](super::code) and [`success`]; the stanzas are in
 //! [`stanza::pair`](crate::stanza::pair).
 
 mod code_flow;
