@@ -95,6 +95,19 @@ fn disputed_signatures_follow_the_recommended_policy() {
 }
 
 #[test]
+fn a_prepared_key_checks_signatures_of_its_sign_only() {
+    let mut rng = ChaCha20Rng::seed_from_u64(11);
+    let private = PrivateKey::generate(&mut rng);
+    let signature = private.sign(b"statement", &mut rng);
+    let sign = signature.as_bytes()[63] >> 7;
+    let fitting = VerifyingKey::new(&private.public_key(), sign).unwrap();
+    assert_eq!(fitting.sign_bit(), sign);
+    assert_eq!(fitting.verify(b"statement", &signature), Ok(()));
+    let other = VerifyingKey::new(&private.public_key(), 1 - sign).unwrap();
+    assert_eq!(other.verify(b"statement", &signature), Err(KeyError::BadSignature));
+}
+
+#[test]
 fn many_pairs_are_the_pairs_made_one_by_one() {
     let together = KeyPair::generate_many(9, &mut ChaCha20Rng::seed_from_u64(7));
     let mut rng = ChaCha20Rng::seed_from_u64(7);

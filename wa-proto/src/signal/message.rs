@@ -1,5 +1,7 @@
 //! The two messages between devices as they stand in a stanza.
 
+use std::fmt;
+
 use subtle::ConstantTimeEq;
 
 use super::SignalError;
@@ -47,8 +49,8 @@ impl CiphertextKind {
     }
 }
 
-/// An encrypted message, ready for an `enc` node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An encrypted message, ready for an `enc` node. `Debug` shows its kind and length.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Ciphertext {
     /// What the `type` of the node has to be.
     pub kind: CiphertextKind,
@@ -56,10 +58,16 @@ pub struct Ciphertext {
     pub bytes: Vec<u8>,
 }
 
+impl fmt::Debug for Ciphertext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ciphertext").field("kind", &self.kind).field("length", &self.bytes.len()).finish()
+    }
+}
+
 /// A message of a session (`msg`): version ‖ protobuf ‖ 8-byte MAC, borrowed from the stanza.
 ///
 /// Parsing checks the form only; whether it is authentic shows when it is decrypted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct SignalMessage<'a> {
     ratchet_key: PublicKey,
     counter: u32,
@@ -124,6 +132,12 @@ impl<'a> SignalMessage<'a> {
     /// Compares the code with the first bytes of `computed`, in constant time.
     pub(super) fn mac_is(&self, computed: &[u8; 32]) -> bool {
         computed.first_chunk::<MAC_LENGTH>().is_some_and(|start| start.ct_eq(self.mac).into())
+    }
+}
+
+impl fmt::Debug for SignalMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignalMessage").field("counter", &self.counter).finish_non_exhaustive()
     }
 }
 
@@ -316,6 +330,14 @@ mod tests {
             fields.remove(missing);
             assert_eq!(SignalMessage::parse(&message(&fields)).unwrap_err(), SignalError::Malformed);
         }
+    }
+
+    #[test]
+    fn debug_output_shows_no_content() {
+        let bytes = message(&[(1, Some(&[5; 33]), 0), (2, None, 7), (4, Some(&[0xab; 16]), 0)]);
+        assert_eq!(format!("{:?}", SignalMessage::parse(&bytes).unwrap()), "SignalMessage { counter: 7, .. }");
+        let ciphertext = Ciphertext { kind: CiphertextKind::Signal, bytes };
+        assert_eq!(format!("{ciphertext:?}"), "Ciphertext { kind: Signal, length: 64 }");
     }
 
     #[test]

@@ -147,6 +147,14 @@ mod tests {
         assert_eq!(Fields::of(&overlong).next(), Err(SignalError::Malformed));
     }
 
+    #[test]
+    fn numbers_are_of_32_bits_and_of_their_type() {
+        assert_eq!(Value::Varint(1 << 32).number(), Err(SignalError::Malformed));
+        assert_eq!(Value::Varint((1 << 32) - 1).number(), Ok(u32::MAX));
+        assert_eq!(Value::Bytes(b"").number(), Err(SignalError::Malformed));
+        assert_eq!(Value::Fixed.bytes(), Err(SignalError::Malformed));
+    }
+
     proptest! {
         #[test]
         fn fields_come_back(number in any::<u32>(), bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

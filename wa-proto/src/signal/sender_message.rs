@@ -76,7 +76,7 @@ impl std::fmt::Debug for SenderKeyDistribution {
 /// A group message (`skmsg`): version ‖ protobuf ‖ 64-byte signature, borrowed from the stanza.
 ///
 /// Parsing checks the form only; whether it is authentic shows when it is decrypted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct SenderKeyMessage<'a> {
     key_id: u32,
     iteration: u32,
@@ -135,6 +135,15 @@ impl<'a> SenderKeyMessage<'a> {
 
     pub(super) const fn signature(&self) -> &Signature {
         &self.signature
+    }
+}
+
+impl std::fmt::Debug for SenderKeyMessage<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SenderKeyMessage")
+            .field("key_id", &self.key_id)
+            .field("iteration", &self.iteration)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,9 +4,9 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::keys::KeyPair;
 use crate::signal::{
-    Ciphertext, CiphertextKind, Decrypted, IdentityChange, LocalDevice, MAX_ARCHIVED, MAX_SEEDS, NamedPrekeys,
-    OwnSenderKey, Prekey, PrekeyBundle, PrekeyId, PrekeyMessage, RecordError, SenderKeyDistribution, SenderKeyMessage,
-    SenderKeyRecord, SessionRecord, SignalError, SignalMessage, SignedPrekey, SignedPrekeyId,
+    Ciphertext, CiphertextKind, Decrypted, EncryptError, IdentityChange, LocalDevice, MAX_ARCHIVED, MAX_SEEDS,
+    NamedPrekeys, OwnSenderKey, Prekey, PrekeyBundle, PrekeyId, PrekeyMessage, RecordError, SenderKeyDistribution,
+    SenderKeyMessage, SenderKeyRecord, SessionRecord, SignalError, SignalMessage, SignedPrekey, SignedPrekeyId,
 };
 
 /// A device with all its keys.
@@ -277,4 +277,53 @@ fn kept_seeds_of_a_record_are_limited() {
     assert_eq!(seeds, MAX_SEEDS);
     let newest = &bob.record.current.as_ref().unwrap().receivers;
     assert!(newest.iter().all(|receiver| receiver.chain.skipped.len() == 1900), "the archived session lost its own");
+}
+
+#[test]
+fn late_messages_of_a_former_installation_are_read_without_going_back_to_it() {
+    let (mut alice, mut bob) = acquainted();
+    let late = alice.record.encrypt(b"from the old phone").unwrap();
+    let mut reinstalled = Device::new(5);
+    reinstalled.start(&bob);
+    let hello = reinstalled.record.encrypt(b"from the new phone").unwrap();
+    assert_eq!(bob.receive(&hello).unwrap().identity, IdentityChange::Replaced);
+
+    let decrypted = bob.receive(&late).unwrap();
+    assert_eq!(
+        (decrypted.plaintext.as_slice(), decrypted.identity),
+        (&b"from the old phone"[..], IdentityChange::Unchanged)
+    );
+    assert_eq!(bob.record.identity(), Some(reinstalled.identity.public()));
+    let answer = bob.record.encrypt(b"to the new phone").unwrap();
+    assert_eq!(reinstalled.receive(&answer).unwrap().plaintext, b"to the new phone");
+    assert_eq!(bob.receive(&late).unwrap_err(), SignalError::Duplicate);
+}
+
+#[test]
+fn prekeys_under_other_ids_than_the_named_ones_are_not_used() {
+    let (mut alice, mut bob) = (Device::new(1), Device::new(2));
+    alice.start(&bob);
+    let hello = alice.record.encrypt(b"hello").unwrap();
+    let message = PrekeyMessage::parse(&hello.bytes).unwrap();
+    let local = LocalDevice { identity: &bob.identity, registration_id: 7 };
+    let rotated = SignedPrekey::generate(SignedPrekeyId::FIRST.next(), bob.identity.private(), &mut bob.rng);
+    let signed = NamedPrekeys { signed_prekey: Some(&rotated), prekey: bob.prekeys.first() };
+    let prekey = NamedPrekeys { signed_prekey: Some(&bob.signed), prekey: bob.prekeys.get(1) };
+    let refused = bob.record.decrypt_prekey(local, &message, signed, &mut bob.rng);
+    assert_eq!(refused.unwrap_err(), SignalError::UnknownSignedPrekey);
+    let refused = bob.record.decrypt_prekey(local, &message, prekey, &mut bob.rng);
+    assert_eq!(refused.unwrap_err(), SignalError::UnknownPrekey);
+    assert!(bob.record.identity().is_none() && !bob.record.has_session());
+}
+
+#[test]
+fn a_used_up_chain_encrypts_nothing() {
+    let (mut alice, mut bob) = acquainted();
+    alice.record.current.as_mut().unwrap().sender.index = u32::MAX;
+    let mut output = vec![1];
+    assert_eq!(alice.record.encrypt_onto(b"text", &mut output).unwrap_err(), EncryptError::Exhausted);
+    assert_eq!(output, [1]);
+    let answer = bob.record.encrypt(b"answer").unwrap();
+    alice.receive(&answer).unwrap();
+    assert!(alice.record.encrypt(b"text").is_err(), "the answer is on the same chain");
 }
