@@ -1,5 +1,7 @@
 //! WhatsApp accounts: the numbers that businesses send from, and how they are.
 
+use std::fmt;
+
 use db::{Connection, Db};
 
 use crate::clock::Timestamp;
@@ -31,8 +33,8 @@ text_enum! {
     }
 }
 
-/// A WhatsApp number of a business, paired or to be paired.
-#[derive(Debug, Clone)]
+/// A WhatsApp number of a business, paired or to be paired. `Debug` shows neither the number nor the JIDs.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Account {
     /// The row; wa-client's store has its records under the same number.
@@ -55,6 +57,16 @@ pub struct Account {
     pub seen_at: Option<Timestamp>,
     /// When the state was last written.
     pub updated_at: Timestamp,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("id", &self.id)
+            .field("business_id", &self.business_id)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A change of an account's state.

@@ -1,5 +1,7 @@
 //! Planning messages, and taking plans back.
 
+use std::fmt;
+
 use db::Connection;
 
 use crate::clock::Timestamp;
@@ -24,8 +26,8 @@ text_enum! {
     }
 }
 
-/// A message to be sent at its time.
-#[derive(Debug, Clone)]
+/// A message to be sent at its time. `Debug` shows neither the text nor the recipient.
+#[derive(Clone)]
 pub struct NewMessage<'a> {
     /// The tenant it is from.
     pub business_id: BusinessId,
@@ -47,6 +49,16 @@ pub struct NewMessage<'a> {
     pub due_at: Timestamp,
     /// From when on it is worth nothing.
     pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for NewMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewMessage")
+            .field("business_id", &self.business_id)
+            .field("booking_id", &self.booking_id)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Plans a message, in the transaction of what causes it. `None` when it was planned before.
@@ -111,8 +123,8 @@ pub async fn cancel_of_booking(
     )?)
 }
 
-/// What became of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What became of a message. `Debug` does not show the text.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageStatus {
     /// The row.
@@ -137,6 +149,16 @@ pub struct MessageStatus {
     pub delivered_at: Option<Timestamp>,
     /// When the recipient saw it.
     pub read_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for MessageStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageStatus")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The messages of a visit, in the order of their times.

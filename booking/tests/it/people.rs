@@ -121,3 +121,38 @@ async fn the_demo_is_set_up_once_and_found_out() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn nobody_is_shown_by_debug() {
+    db::testing::on_sqlite(async |db| {
+        let salon = Salon::open(&db).await;
+        let booking = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        let (user, token) = user::login(&salon.platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
+        let phone: booking::phone::Phone = "77012223344".parse().unwrap();
+        let mut connection = db.read().await.unwrap();
+        let account = booking::account::of_business(&mut connection, salon.business.id).await.unwrap().unwrap();
+        let now = salon.platform.clock.now();
+        booking::account::set_identity(
+            &db,
+            account.id,
+            &phone,
+            "77012223344:1@s.whatsapp.net",
+            Some("1234567890@lid"),
+            now,
+        )
+        .await
+        .unwrap();
+        let account = booking::account::of_business(&mut connection, salon.business.id).await.unwrap().unwrap();
+        let lease = booking::lease::acquire(&db, account.id, "a", now, 30).await.unwrap().unwrap();
+        let claimed = booking::outbox::claim_due(&db, &lease, now, 10).await.unwrap();
+        let messages = booking::outbox::of_booking(&mut connection, salon.business.id, booking.id).await.unwrap();
+        assert!(!claimed.is_empty() && !messages.is_empty());
+        let shown = format!("{booking:?} {user:?} {token:?} {account:?} {claimed:?} {messages:?} {FORM:?}");
+        for secret in ["7123456", "1222334", "23456789", "Данияр", "Стрижка", "owner@", "correct horse", "Здравствуйте"]
+        {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+        assert!(!shown.contains(token.expose()));
+    })
+    .await;
+}

@@ -45,6 +45,9 @@ async fn reading_crosses_no_border() {
         assert!(list(c, rival.id, &of_master).await.unwrap().is_empty());
         assert!(transitions(c, rival.id, booking.id).await.unwrap().is_empty());
         assert!(outbox::of_booking(c, rival.id, booking.id).await.unwrap().is_empty());
+        let message = outbox::of_booking(c, booking.business_id, booking.id).await.unwrap().remove(0);
+        assert_eq!(outbox::find(c, booking.business_id, message.id).await.unwrap(), Some(message.clone()));
+        assert_eq!(outbox::find(c, rival.id, message.id).await.unwrap(), None);
         assert!(service::active(c, rival.id).await.unwrap().is_empty());
         assert!(master::active(c, rival.id).await.unwrap().is_empty());
         assert!(!master::is_active(c, rival.id, item.master_id).await.unwrap());
