@@ -1,5 +1,6 @@
 //! What a statement can fail with, in the words a caller can act on.
 
+use std::fmt;
 use std::sync::Arc;
 
 use sqlx::error::DatabaseError;
@@ -22,7 +23,7 @@ pub enum Error {
         name: String,
         /// What the driver said.
         #[source]
-        source: Arc<sqlx::Error>,
+        source: Cause,
     },
     /// Somebody else holds what the statement needs, for longer than we wait. Running the whole transaction again may
     /// succeed.
@@ -30,14 +31,14 @@ pub enum Error {
     Busy {
         /// What the driver said; none when the wait was for a connection of our own.
         #[source]
-        source: Option<Arc<sqlx::Error>>,
+        source: Option<Cause>,
     },
     /// The disk is full. The transaction was undone; writing works again once there is room.
     #[error("the database's disk is full")]
     Full {
         /// What the driver said.
         #[source]
-        source: Arc<sqlx::Error>,
+        source: Cause,
     },
     /// The database cannot be reached, is shutting down, or its file cannot be read or written. The same call works
     /// again once it is back.
@@ -45,7 +46,7 @@ pub enum Error {
     Unavailable {
         /// What the driver said.
         #[source]
-        source: Arc<sqlx::Error>,
+        source: Cause,
     },
     /// The transaction was undone by an earlier failure, of one of its statements or of the commit it shared; nothing
     /// of it is left. Running it again may succeed.
@@ -56,9 +57,29 @@ pub enum Error {
     Defect {
         /// What the driver said.
         #[source]
-        source: Arc<sqlx::Error>,
+        source: Cause,
     },
 }
+
+/// What the driver said. A cheap handle.
+///
+/// `Debug` is its message, like `Display`: the details that PostgreSQL adds to a broken rule are the row's data.
+#[derive(Clone)]
+pub struct Cause(Arc<sqlx::Error>);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0.to_string())
+    }
+}
+
+impl std::error::Error for Cause {}
 
 /// The kinds of rule a schema can enforce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +160,7 @@ enum Class {
 
 impl Class {
     fn with_source(self, source: sqlx::Error) -> Error {
-        let source = Arc::new(source);
+        let source = Cause(Arc::new(source));
         match self {
             Self::Constraint(kind, name) => Error::Constraint { kind, name, source },
             Self::Busy => Error::Busy { source: Some(source) },

@@ -57,7 +57,7 @@ pub mod testing;
 
 pub use connection::{Connection, Engine, Tx};
 pub use database::{Db, Options};
-pub use error::{ConstraintKind, Error};
+pub use error::{Cause, ConstraintKind, Error};
 
 /// The driver, for the macros of this crate.
 #[doc(hidden)]
