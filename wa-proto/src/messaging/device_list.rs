@@ -194,7 +194,7 @@ impl DeviceList {
         listed.retain(|known| known.id != device.id);
         listed.push(device);
         let listed = ListedDevices { devices: listed, hash: None, signed: Some(signed.clone()) };
-        Self::resolve(&listed, Some(self), primary, self.fetched_at)
+        Ok(self.patched(Self::resolve(&listed, Some(self), primary, self.fetched_at)?))
     }
 
     /// Removes a device that a notification says is gone; its list may come without content.
@@ -212,7 +212,7 @@ impl DeviceList {
         devices.retain(|known| known.id != id || known.id == 0);
         if signed.is_some_and(|signed| signed.content.is_some()) {
             let listed = ListedDevices { devices, hash: None, signed: signed.cloned() };
-            return Self::resolve(&listed, Some(self), primary, self.fetched_at);
+            return Ok(self.patched(Self::resolve(&listed, Some(self), primary, self.fetched_at)?));
         }
         let listed_at = signed.map(|signed| signed.timestamp).max(self.listed_at);
         let list = Self { devices, listed_at, ..self.clone() };
@@ -293,6 +293,12 @@ impl DeviceList {
             fetched_at: stored.fetched_at,
             is_stale: stored.is_stale,
         })
+    }
+
+    /// A patch of a stale list leaves it stale: only asking for the whole mends that.
+    fn patched(&self, update: ListUpdate) -> ListUpdate {
+        let is_stale = update.list.is_stale || self.is_stale;
+        ListUpdate { list: Self { is_stale, ..update.list }, ..update }
     }
 
     /// The devices of `stored` that this list no longer has.

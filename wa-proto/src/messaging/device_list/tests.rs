@@ -111,6 +111,10 @@ fn notifications_add_and_remove() {
     let removed = added.list.remove(1, Some(&bare), None).unwrap();
     assert_eq!((ids(&removed), removed.removed), (vec![0, 2], vec![1]));
     assert_eq!(removed.list.listed_at(), Some(22));
+    let mut stale = stored.clone();
+    stale.mark_stale();
+    let patched = stale.add(device(2, Some(2)), &grown, None).unwrap().list;
+    assert!(patched.needs_refresh(NOW), "a patch does not mend a stale list");
     let unsigned = removed.list.remove(0, None, None).unwrap();
     assert!(unsigned.list.contains(0), "the phone cannot be removed");
 }
