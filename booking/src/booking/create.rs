@@ -139,6 +139,8 @@ pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'
     let mut tx = platform.db.begin().await?;
     let Some((id, client_id)) = draft.write(&mut tx).await? else {
         drop(tx);
+        // Whoever won may share a commit that is still under way; once one of our own is through, readers see it.
+        platform.db.begin().await?.commit().await?;
         let nearest = visit.nearest(&mut platform.db.read().await?, platform, business, start).await?;
         return Err(CreateError::SlotTaken { nearest });
     };
