@@ -69,8 +69,8 @@ pub struct TokenSettings {
     pub secret: SecretString,
     /// Life of an access token.
     pub access: Duration,
-    /// Life of a refresh token.
-    pub refresh: Duration,
+    /// Life of a refresh token, in days.
+    pub refresh_days: u32,
 }
 
 /// How accounts reach WhatsApp.
@@ -259,11 +259,7 @@ fn http(source: &Source) -> Result<HttpSettings, SettingsError> {
 fn tokens(source: &Source, secret: SecretString) -> Result<TokenSettings, SettingsError> {
     let minutes = source.number("ACCESS_TOKEN_EXPIRE_MINUTES", 1..=43_200, "minutes, 1 to 43200")?;
     let days = source.number("REFRESH_TOKEN_EXPIRE_DAYS", 1..=365, "days, 1 to 365")?;
-    Ok(TokenSettings {
-        secret,
-        access: seconds(minutes.saturating_mul(60)),
-        refresh: seconds(days.saturating_mul(86_400)),
-    })
+    Ok(TokenSettings { secret, access: seconds(minutes.saturating_mul(60)), refresh_days: days })
 }
 
 fn policy(source: &Source) -> Result<PolicySettings, SettingsError> {

@@ -1,7 +1,7 @@
 //! Addresses: the database's, the sandbox's, the proxies'.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Where the database is, in the form that [`db::Db::connect`] takes. `Debug` hides it, because
@@ -89,6 +89,12 @@ impl SandboxUrl {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
         let is_host = !host.is_empty() && host.chars().all(plain);
         (is_host && port.parse::<u16>().is_ok()).then(|| Self(authority.to_owned()))
+    }
+
+    /// The URL of a sandbox that listens on `address`.
+    #[must_use]
+    pub fn of(address: SocketAddr) -> Self {
+        Self(address.to_string())
     }
 
     /// The base URL of its admin calls and pages, without a slash at the end.

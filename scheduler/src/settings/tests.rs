@@ -23,7 +23,7 @@ fn the_documented_defaults_hold() {
     assert_eq!(settings.http.compat.map(|address| address.port()), Some(3000));
     assert_eq!(settings.http.rate_limit_per_minute, Some(100));
     assert_eq!(settings.tokens.access, Duration::from_hours(24));
-    assert_eq!(settings.tokens.refresh, Duration::from_hours(7 * 24));
+    assert_eq!(settings.tokens.refresh_days, 7);
     assert_eq!(settings.policy.reminder_hours, [24, 2]);
     assert_eq!(settings.policy.cancellation_hours, 2);
     assert_eq!(settings.policy.trial_days, 30);

@@ -1,0 +1,199 @@
+//! The dispatcher: takes the accounts nobody holds, connects them, and sends what is due.
+//!
+//! ```text
+//!  free account ─► lease ─► client ─► online ─► claim due ─► send (same id) ─► ack ─► sent
+//!        ▲           │renewed every third of its life            receipts ─► delivered, read
+//!        └───────────┴── lost, given back, or rested after a failure
+//! ```
+//!
+//! Both programs run the same dispatcher on the same database. An account is connected by whoever holds its lease;
+//! when that process dies, another takes the account over once the lease has run out.
+
+mod account;
+mod failure;
+mod hold;
+mod live;
+mod sender;
+mod state;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use booking::clock::Clock;
+use booking::id::AccountId;
+use booking::lease;
+use booking::platform::Platform;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use wa_client::ConnectGate;
+use wa_client::store::{SealingKey, SqlStores, StoreError};
+
+use crate::link::{Link, Target};
+use crate::telemetry::chain;
+
+use self::account::{AccountTask, End};
+use self::hold::Hold;
+
+pub use self::failure::REASONS;
+pub use self::live::{LiveAccount, LiveAccounts, Qr};
+
+/// How often the dispatcher looks for free accounts and due messages when nothing wakes it.
+const POLL: Duration = Duration::from_secs(2);
+/// Accounts taken in one look; the rest follow at the next.
+const TAKE_AT_ONCE: u32 = 64;
+
+/// What a dispatcher works with.
+#[derive(Debug, Clone)]
+pub struct DispatcherParts {
+    /// The domain, with its database and clock.
+    pub platform: Platform,
+    /// Where the network is that the accounts live on.
+    pub target: Target,
+    /// Opens the sealed columns of accounts.
+    pub sealing_key: SealingKey,
+    /// How long a lease lasts without being renewed.
+    pub lease: Duration,
+}
+
+/// Delivers the messages of every account that this process can get hold of.
+#[derive(Debug)]
+pub struct Dispatcher {
+    parts: DispatcherParts,
+    stores: SqlStores,
+    live: LiveAccounts,
+}
+
+/// What all account tasks of one dispatcher share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) platform: Platform,
+    pub(crate) link: Link,
+    pub(crate) stores: SqlStores,
+    pub(crate) gate: ConnectGate,
+    pub(crate) live: LiveAccounts,
+    holder: String,
+    lease: Duration,
+}
+
+/// A dispatcher at work.
+struct Running {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    tasks: JoinSet<(AccountId, End)>,
+    resting: HashMap<AccountId, Instant>,
+    wake: watch::Sender<u64>,
+}
+
+impl Dispatcher {
+    /// Opens the accounts' store; nothing connects before [`run`](Self::run).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store's tables cannot be brought up to date.
+    pub async fn open(parts: DispatcherParts) -> Result<Self, StoreError> {
+        let stores = SqlStores::open(parts.platform.db.clone(), parts.sealing_key.clone()).await?;
+        Ok(Self { parts, stores, live: LiveAccounts::default() })
+    }
+
+    /// The accounts that this dispatcher holds, as they come and go.
+    #[must_use]
+    pub fn live(&self) -> LiveAccounts {
+        self.live.clone()
+    }
+
+    /// Delivers until `stop`, then lets what is under way finish and gives the leases back.
+    ///
+    /// A sandbox that is not there yet is waited for.
+    pub async fn run(self, stop: CancellationToken) {
+        let Some(link) = Link::wait(&self.parts.target, &stop).await else { return };
+        let platform = self.parts.platform;
+        // A restarted process must not mistake its predecessor's leases for its own.
+        let holder = format!("{}-{}", std::process::id(), hex::encode(platform.entropy.bytes::<8>()));
+        let shared = Arc::new(Shared {
+            platform: platform.clone(),
+            link: link.clone(),
+            stores: self.stores,
+            gate: ConnectGate::default(),
+            live: self.live,
+            holder,
+            lease: self.parts.lease,
+        });
+        let running = Running {
+            shared,
+            stop: stop.clone(),
+            tasks: JoinSet::new(),
+            resting: HashMap::new(),
+            wake: watch::Sender::new(0),
+        };
+        tokio::select! {
+            () = running.run() => {}
+            () = link.follow_clock(&platform.clock, || platform.outbox.ring()) => {}
+        }
+    }
+}
+
+impl Running {
+    async fn run(mut self) {
+        let outbox = self.shared.platform.outbox.clone();
+        let mut poll = tokio::time::interval(POLL);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                Some(ended) = self.tasks.join_next() => self.rest(ended),
+                () = outbox.rung() => self.wake.send_modify(|rings| *rings = rings.wrapping_add(1)),
+                _ = poll.tick() => {
+                    if let Err(error) = self.take_free_accounts().await {
+                        tracing::warn!("cannot look for free accounts: {}", chain(&error));
+                    }
+                }
+            }
+        }
+        while self.tasks.join_next().await.is_some() {}
+        tracing::info!("gave back all accounts");
+    }
+
+    async fn take_free_accounts(&mut self) -> Result<(), booking::store::StoreError> {
+        let now = Instant::now();
+        self.resting.retain(|_, until| *until > now);
+        let Shared { platform, holder, lease: life, .. } = &*self.shared;
+        let Platform { db, clock, .. } = platform;
+        let seconds = u32::try_from(life.as_secs()).unwrap_or(u32::MAX);
+        for account_id in lease::free_accounts(db, clock.real_now(), TAKE_AT_ONCE).await? {
+            if self.resting.contains_key(&account_id) {
+                continue;
+            }
+            let asked_at = Instant::now();
+            let taken = lease::acquire(db, account_id, holder, clock.real_now(), seconds).await?;
+            let Some(lease) = taken else { continue };
+            tracing::info!(account.id = %account_id, fence = lease.fence, "took account {account_id}");
+            let hold = Hold::new(platform.clone(), lease, *life, asked_at);
+            let task = AccountTask::new(Arc::clone(&self.shared), hold, self.wake.subscribe(), self.stop.clone());
+            self.tasks.spawn(async move { (account_id, task.run().await) });
+        }
+        Ok(())
+    }
+
+    /// Lets an account that ended rest, so that a fault does not turn into a storm of connections.
+    fn rest(&mut self, ended: Result<(AccountId, End), tokio::task::JoinError>) {
+        match ended {
+            Ok((account_id, end)) => {
+                if let Some(pause) = end.pause() {
+                    self.resting.insert(account_id, Instant::now() + pause);
+                }
+            }
+            // Its lease runs out by itself, and whoever is first takes the account then.
+            Err(error) => tracing::error!("an account's task died: {}", chain(&error)),
+        }
+    }
+}
+
+/// The seconds until `at` on a clock that a demo may move, at most [`POLL`].
+pub(crate) fn until(clock: &Clock, at: booking::clock::Timestamp) -> Duration {
+    let ms = at.seconds().saturating_mul(1000).saturating_sub(clock.now_ms());
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(POLL)
+}

@@ -1,0 +1,204 @@
+//! Sending what is due for one account.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use booking::outbox::{self, OutboxMessage};
+use booking::store::StoreError;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use wa_client::{Client, SendError, SendOptions, Sent, Status};
+
+use crate::pacing::Pacer;
+use crate::telemetry::chain;
+
+use super::failure::judge;
+use super::hold::Hold;
+use super::{POLL, Shared, until};
+
+/// Messages that wait for the server's ack at once; the next waits for one of them.
+const IN_FLIGHT: usize = 16;
+/// Messages claimed at once. Those that are not sent when the process dies wait for the next holder of the account.
+const CLAIM: u32 = 16;
+/// How long one message may take from its claim to its ack.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Sends the due messages of one account.
+pub(crate) struct Sender {
+    shared: Arc<Shared>,
+    hold: Arc<Hold>,
+    client: Client,
+    wake: watch::Receiver<u64>,
+    pacer: Pacer,
+    silent_until: Instant,
+    rng: StdRng,
+    in_flight: JoinSet<Option<Duration>>,
+    slots: Arc<Semaphore>,
+}
+
+impl Sender {
+    pub(crate) fn new(shared: Arc<Shared>, hold: Arc<Hold>, client: Client, wake: watch::Receiver<u64>) -> Self {
+        let now = Instant::now();
+        let pacer = Pacer::new(shared.link.pace(), now);
+        let rng = StdRng::from_seed(shared.platform.entropy.bytes());
+        Self {
+            shared,
+            hold,
+            client,
+            wake,
+            pacer,
+            silent_until: now,
+            rng,
+            in_flight: JoinSet::new(),
+            slots: Arc::new(Semaphore::new(IN_FLIGHT)),
+        }
+    }
+
+    /// Sends until the future is dropped; what is under way goes on, see [`finish`](Self::finish).
+    pub(crate) async fn run(&mut self) {
+        loop {
+            self.online().await;
+            self.wake.mark_unchanged();
+            match self.send_due().await {
+                Ok(0) => self.idle().await,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(account.id = %self.hold.account_id(), "cannot claim messages: {}", chain(&error));
+                    tokio::time::sleep(POLL).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until what is under way was acknowledged or given up.
+    pub(crate) async fn finish(&mut self) {
+        while self.in_flight.join_next().await.is_some() {}
+    }
+
+    /// Waits until the client is online and the account may speak.
+    async fn online(&mut self) {
+        let mut status = self.client.status();
+        if status.wait_for(Status::is_online).await.is_err() {
+            // The client is gone, and with it the reason to go on; the account's task notices.
+            return std::future::pending().await;
+        }
+        tokio::time::sleep_until(self.silent_until).await;
+    }
+
+    /// Waits for something new: a ring, a due time, an ack that asks for silence.
+    async fn idle(&mut self) {
+        let next = outbox::next_due(&self.shared.platform.db, self.hold.lease()).await;
+        let pause = match next {
+            Ok(Some(at)) => until(&self.shared.platform.clock, at),
+            Ok(None) | Err(_) => POLL,
+        };
+        tokio::select! {
+            _ = self.wake.changed() => {}
+            () = tokio::time::sleep(pause) => {}
+            Some(ended) = self.in_flight.join_next() => self.note(ended),
+        }
+    }
+
+    /// Claims what is due and sends it; gives how many messages that were.
+    async fn send_due(&mut self) -> Result<usize, StoreError> {
+        if !self.hold.is_safe() {
+            return Ok(0);
+        }
+        let platform = &self.shared.platform;
+        let claimed = outbox::claim_due(&platform.db, self.hold.lease(), platform.clock.now(), CLAIM).await?;
+        let count = claimed.len();
+        for message in claimed {
+            self.send(message).await;
+        }
+        Ok(count)
+    }
+
+    async fn send(&mut self, message: OutboxMessage) {
+        while let Some(ended) = self.in_flight.try_join_next() {
+            self.note(ended);
+        }
+        let turn = self.pacer.take(Instant::now()).max(self.silent_until);
+        tokio::time::sleep_until(turn).await;
+        // The semaphore is never closed.
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+        // Between the claim and now the lease may have gone; the next holder sends the message then.
+        if !self.hold.is_safe() {
+            return;
+        }
+        let options = SendOptions::default().id(&message.wa_message_id).deadline(DEADLINE);
+        let sent = self.client.send_text(message.phone.expose(), &message.text, options).await;
+        let attempt = Attempt {
+            shared: Arc::clone(&self.shared),
+            hold: Arc::clone(&self.hold),
+            message,
+            rng: StdRng::from_rng(&mut self.rng),
+        };
+        self.in_flight.spawn(async move {
+            let _slot = slot;
+            attempt.conclude(sent).await
+        });
+    }
+
+    fn note(&mut self, ended: Result<Option<Duration>, tokio::task::JoinError>) {
+        match ended {
+            Ok(None) => {}
+            Ok(Some(silence)) => self.silent_until = Instant::now() + silence,
+            Err(error) => tracing::error!("a message's task died: {}", chain(&error)),
+        }
+    }
+}
+
+/// One message on its way.
+struct Attempt {
+    shared: Arc<Shared>,
+    hold: Arc<Hold>,
+    message: OutboxMessage,
+    rng: StdRng,
+}
+
+impl Attempt {
+    /// Waits for the ack and writes down what became of the message; gives how long to be silent.
+    async fn conclude(mut self, sent: Result<Sent, SendError>) -> Option<Duration> {
+        let acked = match sent {
+            Ok(sent) => sent.ack.await,
+            Err(error) => Err(error),
+        };
+        match acked {
+            Ok(_) => {
+                let marked = outbox::mark_sent(self.db(), &self.message, self.shared.platform.clock.now()).await;
+                self.log(marked);
+                tracing::debug!(message.id = %self.message.id, "sent message {}", self.message.id);
+                None
+            }
+            Err(error) => self.fail(&error).await,
+        }
+    }
+
+    async fn fail(&mut self, error: &SendError) -> Option<Duration> {
+        let now = self.shared.platform.clock.now();
+        let verdict = judge(error, self.message.attempts, now, &mut self.rng);
+        tracing::warn!(
+            message.id = %self.message.id,
+            reason = verdict.reason,
+            attempts = self.message.attempts,
+            "message {} was not sent: {}", self.message.id, chain(error),
+        );
+        let lease = self.hold.lease();
+        let marked = outbox::mark_failed(self.db(), lease, &self.message, verdict.failure, verdict.reason).await;
+        self.log(marked);
+        verdict.silence
+    }
+
+    fn db(&self) -> &db::Db {
+        &self.shared.platform.db
+    }
+
+    fn log(&self, marked: Result<(), StoreError>) {
+        if let Err(error) = marked {
+            tracing::error!(message.id = %self.message.id, "cannot write down a message's fate: {}", chain(&error));
+        }
+    }
+}
