@@ -1,0 +1,56 @@
+//! The OpenAPI document and its pages.
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// The parts of the document that no handler has.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Booking platform",
+        description = "Bookings for salons, clinics and studios, confirmed over WhatsApp.\n\n\
+            Errors are `application/problem+json` (RFC 9457) in the language of `Accept-Language` (ru, kk, en). \
+            Every answer carries `X-Request-Id`; answers under a rate limit carry `RateLimit-Limit`, \
+            `RateLimit-Remaining` and `RateLimit-Reset`.",
+    ),
+    modifiers(&BearerScheme),
+    tags(
+        (name = "auth", description = "Registering and signing in"),
+        (name = "public", description = "What a client of a business sees; no token needed"),
+        (name = "bookings", description = "The bookings of one's own business"),
+        (name = "platform", description = "The platform itself"),
+    ),
+)]
+pub struct Document;
+
+struct BearerScheme;
+
+impl utoipa::Modify for BearerScheme {
+    fn modify(&self, document: &mut OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("The access token of POST /api/v1/login."))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Adds `/api/openapi.json` and the Swagger UI at `/api/docs`, whose files are built in.
+pub fn routes<S: Clone + Send + Sync + 'static>(document: &OpenApi) -> Router<S> {
+    let json = document.to_json().unwrap_or_default();
+    let json = bytes::Bytes::from(json);
+    let config = Config::new(["/api/openapi.json"]).try_it_out_enabled(true).persist_authorization(true);
+    Router::new()
+        .route(
+            "/api/openapi.json",
+            get(move || async move { ([(CONTENT_TYPE, "application/json")], json).into_response() }),
+        )
+        .merge(SwaggerUi::new("/api/docs").config(config))
+}

@@ -1,0 +1,161 @@
+//! From errors of the domain to problems: one place, one exhaustive `match` for each.
+
+use booking::availability::Slot;
+use booking::booking::{CancelError, CreateError};
+use booking::business::SubdomainError;
+use booking::name::NameError;
+use booking::password::{PasswordError, SHORTEST};
+use booking::phone::PhoneError;
+use booking::session::SessionError;
+use booking::slots::OfferError;
+use booking::store::StoreError;
+use booking::user::{LoginError, RegisterError};
+use booking::zone::Zone;
+
+use crate::http::problem::{ApiError, ProblemKind};
+use crate::http::slot::SlotOut;
+
+/// A wrong phone number in `field`.
+#[must_use]
+pub fn phone(field: &'static str, error: PhoneError) -> ApiError {
+    let (code, parameters) = match error {
+        PhoneError::Empty => ("phone-empty", Vec::new()),
+        PhoneError::Unexpected { character } => ("phone-unexpected", vec![("character", character.to_string())]),
+        PhoneError::TooShort { missing } => ("phone-too-short", vec![("missing", missing.to_string())]),
+        PhoneError::TooLong { extra } => ("phone-too-long", vec![("extra", extra.to_string())]),
+        PhoneError::UnknownCountry => ("phone-unknown-country", Vec::new()),
+        PhoneError::Service => ("phone-service", Vec::new()),
+        _ => ("phone-invalid", Vec::new()),
+    };
+    ApiError::field(field, code, parameters)
+}
+
+/// A wrong name, or other line of text, in `field`.
+#[must_use]
+pub fn name(field: &'static str, error: NameError) -> ApiError {
+    match error {
+        NameError::Empty => ApiError::field(field, "field-empty", Vec::new()),
+        NameError::TooLong { most } => ApiError::field(field, "field-too-long", vec![("max", most.to_string())]),
+        NameError::Invisible | _ => ApiError::field(field, "field-invisible", Vec::new()),
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        if error.is_transient() {
+            Self::caused(ProblemKind::Unavailable, &error).with_retry_after(1)
+        } else {
+            Self::caused(ProblemKind::Internal, &error)
+        }
+    }
+}
+
+impl From<db::Error> for ApiError {
+    fn from(error: db::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        let field = "password";
+        match error {
+            PasswordError::TooShort => Self::field(field, "password-too-short", vec![("min", SHORTEST.to_string())]),
+            PasswordError::TooLong => Self::field(field, "password-too-long", Vec::new()),
+            PasswordError::Failed | _ => Self::caused(ProblemKind::Internal, &error),
+        }
+    }
+}
+
+impl From<SubdomainError> for ApiError {
+    fn from(error: SubdomainError) -> Self {
+        let code = match error {
+            SubdomainError::Length => "subdomain-length",
+            SubdomainError::Character => "subdomain-character",
+            SubdomainError::Reserved | _ => "subdomain-reserved",
+        };
+        Self::field("subdomain", code, Vec::new())
+    }
+}
+
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Email(_) => Self::field("email", "email-invalid", Vec::new()),
+            RegisterError::EmailTaken => Self::new(ProblemKind::EmailTaken),
+            RegisterError::Password(error) => error.into(),
+            RegisterError::FullName(error) => name("full_name", error),
+            RegisterError::Phone(error) => phone("phone", error),
+            RegisterError::BusinessName(error) => name("business_name", error),
+            RegisterError::Subdomain(error) => error.into(),
+            RegisterError::SubdomainTaken => Self::new(ProblemKind::SubdomainTaken),
+            RegisterError::Store(error) => error.into(),
+            RegisterError::Zone(_) | _ => Self::caused(ProblemKind::Internal, &error),
+        }
+    }
+}
+
+impl From<LoginError> for ApiError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Rejected => Self::new(ProblemKind::WrongCredentials),
+            LoginError::Store(error) => error.into(),
+            LoginError::Password(_) | _ => Self::caused(ProblemKind::Internal, &error),
+        }
+    }
+}
+
+impl From<SessionError> for ApiError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Ended | SessionError::Reused => Self::new(ProblemKind::RefreshTokenInvalid),
+            SessionError::Store(error) => error.into(),
+            _ => Self::caused(ProblemKind::Internal, &error),
+        }
+    }
+}
+
+impl From<OfferError> for ApiError {
+    fn from(error: OfferError) -> Self {
+        match error {
+            OfferError::UnknownMaster => Self::new(ProblemKind::MasterNotFound),
+            OfferError::UnknownService => Self::new(ProblemKind::ServiceNotFound),
+            OfferError::NotOffered => Self::new(ProblemKind::ServiceNotOffered),
+            OfferError::Dates => Self::field("date", "date-invalid", Vec::new()),
+            OfferError::Store(error) => error.into(),
+            _ => Self::caused(ProblemKind::Internal, &error),
+        }
+    }
+}
+
+/// A refused booking; times are told on the wall clock of `zone`.
+#[must_use]
+pub fn create(error: CreateError, zone: &Zone) -> ApiError {
+    let slots = |nearest: &[Slot]| nearest.iter().map(|slot| SlotOut::new(slot, zone)).collect();
+    let wall = |at| zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string();
+    match error {
+        CreateError::Suspended => ApiError::new(ProblemKind::BusinessClosed),
+        CreateError::Offer(error) => error.into(),
+        CreateError::NonExistentTime(_) => ApiError::new(ProblemKind::TimeSkipped),
+        CreateError::Past => ApiError::new(ProblemKind::TimePast),
+        CreateError::TooSoon { earliest } => ApiError::new(ProblemKind::TimeTooSoon).with("earliest", wall(earliest)),
+        CreateError::TooFar { latest } => ApiError::new(ProblemKind::TimeTooFar).with("latest", wall(latest)),
+        CreateError::Closed { nearest } => ApiError::new(ProblemKind::OutsideHours).with_alternatives(slots(&nearest)),
+        CreateError::SlotTaken { nearest } => ApiError::new(ProblemKind::SlotTaken).with_alternatives(slots(&nearest)),
+        CreateError::Store(error) => error.into(),
+        CreateError::Items | _ => ApiError::caused(ProblemKind::Internal, &error),
+    }
+}
+
+/// A refused cancellation, which is possible until `hours` before the visit.
+#[must_use]
+pub fn cancel(error: &CancelError, hours: u32) -> ApiError {
+    match error {
+        CancelError::NotFound => ApiError::new(ProblemKind::BookingNotFound),
+        CancelError::NotCancellable { .. } => ApiError::new(ProblemKind::BookingClosed),
+        CancelError::TooLate { .. } => ApiError::new(ProblemKind::CancellationTooLate).with("hours", hours.to_string()),
+        CancelError::Changed { .. } => ApiError::new(ProblemKind::BookingChanged),
+        CancelError::Store(error) => error.clone().into(),
+        _ => ApiError::caused(ProblemKind::Internal, error),
+    }
+}

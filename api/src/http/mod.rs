@@ -1,0 +1,10 @@
+//! What every route shares: problems, languages, limits, tokens, extractors.
+
+pub mod context;
+pub mod extract;
+pub mod language;
+pub mod problem;
+pub mod rate_limit;
+pub mod slot;
+pub mod texts;
+pub mod token;

@@ -1,0 +1,333 @@
+//! Problems: the one shape of every error answer (RFC 9457).
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use booking::language::Language;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::slot::SlotOut;
+use super::texts::{Parameters, Texts};
+
+/// The body of every error answer, `application/problem+json` (RFC 9457).
+///
+/// `type` and `code` are stable; `title` and `detail` follow `Accept-Language` (ru, kk, en).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// A reference to what this kind of problem means, relative to the API's address.
+    #[serde(rename = "type")]
+    #[schema(example = "/api/problems/slot-taken")]
+    pub type_uri: String,
+    /// The last part of `type`, for programs.
+    #[schema(example = "slot-taken")]
+    pub code: String,
+    /// The kind of problem in a few words.
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 409)]
+    pub status: u16,
+    /// What is wrong in this case and what to do.
+    pub detail: String,
+    /// Names this request in the logs.
+    pub request_id: String,
+    /// The fields that are wrong, where fields are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+    /// The nearest free start times, where a slot was refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<SlotOut>,
+}
+
+/// What is wrong with one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldProblem {
+    /// The field as the request names it.
+    #[schema(example = "client_phone")]
+    pub field: String,
+    /// The kind of mistake, for programs.
+    #[schema(example = "phone-too-short")]
+    pub code: String,
+    /// What is wrong, in the language of the answer.
+    pub detail: String,
+}
+
+macro_rules! problem_kinds {
+    ($($(#[$doc:meta])* $name:ident = $status:ident $code:literal;)*) => {
+        /// The kinds of problems, each with a stable code and one status.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ProblemKind { $($(#[$doc])* $name,)* }
+
+        impl ProblemKind {
+            /// Every kind there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable code, the last part of the problem's `type`.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+        }
+    };
+}
+
+problem_kinds! {
+    /// The body is not JSON, or the request's line and headers make no sense.
+    MalformedRequest = BAD_REQUEST "malformed-request";
+    /// Some fields are missing, unknown or wrong.
+    InvalidFields = UNPROCESSABLE_ENTITY "invalid-fields";
+    /// No access token came along.
+    NotSignedIn = UNAUTHORIZED "not-signed-in";
+    /// The access token is not one of ours.
+    TokenInvalid = UNAUTHORIZED "token-invalid";
+    /// The access token was ours and its time is over.
+    TokenExpired = UNAUTHORIZED "token-expired";
+    /// E-mail and password do not fit.
+    WrongCredentials = UNAUTHORIZED "wrong-credentials";
+    /// The refresh token is unknown, used, revoked or expired.
+    RefreshTokenInvalid = UNAUTHORIZED "refresh-token-invalid";
+    /// The role may not do this.
+    NotAllowed = FORBIDDEN "not-allowed";
+    /// No route has this path.
+    RouteNotFound = NOT_FOUND "route-not-found";
+    /// No business has this subdomain.
+    BusinessNotFound = NOT_FOUND "business-not-found";
+    /// The business has no such master.
+    MasterNotFound = NOT_FOUND "master-not-found";
+    /// The business has no such service.
+    ServiceNotFound = NOT_FOUND "service-not-found";
+    /// The business has no such booking.
+    BookingNotFound = NOT_FOUND "booking-not-found";
+    /// The path exists, with other methods.
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed";
+    /// The request did not arrive in time.
+    RequestTimeout = REQUEST_TIMEOUT "request-timeout";
+    /// The slot overlaps a live booking.
+    SlotTaken = CONFLICT "slot-taken";
+    /// An account has this e-mail.
+    EmailTaken = CONFLICT "email-taken";
+    /// A business has this subdomain.
+    SubdomainTaken = CONFLICT "subdomain-taken";
+    /// The time for cancelling is over.
+    CancellationTooLate = CONFLICT "cancellation-too-late";
+    /// The booking is over or cancelled.
+    BookingClosed = CONFLICT "booking-closed";
+    /// Somebody else changed the booking meanwhile.
+    BookingChanged = CONFLICT "booking-changed";
+    /// The business takes no bookings at present.
+    BusinessClosed = CONFLICT "business-closed";
+    /// The body is over the limit.
+    BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large";
+    /// The body is not announced as JSON.
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type";
+    /// The visit would be in the past.
+    TimePast = UNPROCESSABLE_ENTITY "time-past";
+    /// The visit must be booked earlier before its time.
+    TimeTooSoon = UNPROCESSABLE_ENTITY "time-too-soon";
+    /// The visit is further ahead than can be booked.
+    TimeTooFar = UNPROCESSABLE_ENTITY "time-too-far";
+    /// The wall clock skips this time.
+    TimeSkipped = UNPROCESSABLE_ENTITY "time-skipped";
+    /// The master does not work then.
+    OutsideHours = UNPROCESSABLE_ENTITY "outside-hours";
+    /// The master does not offer this service.
+    ServiceNotOffered = UNPROCESSABLE_ENTITY "service-not-offered";
+    /// The same `Idempotency-Key` came with another body.
+    IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused";
+    /// The client address is over its limit.
+    TooManyRequests = TOO_MANY_REQUESTS "too-many-requests";
+    /// A fault of ours.
+    Internal = INTERNAL_SERVER_ERROR "internal";
+    /// The database is busy or away.
+    Unavailable = SERVICE_UNAVAILABLE "unavailable";
+    /// The WhatsApp account is not connected.
+    WhatsAppNotReady = SERVICE_UNAVAILABLE "whatsapp-not-ready";
+}
+
+impl ProblemKind {
+    /// The kind with this code.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.code() == code)
+    }
+
+    /// The kind that stands for a bare status, as the router's own rejections have it.
+    #[must_use]
+    pub fn from_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::RouteNotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
+            StatusCode::REQUEST_TIMEOUT => Self::RequestTimeout,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            status if status.is_client_error() => Self::MalformedRequest,
+            _ => Self::Internal,
+        }
+    }
+}
+
+/// A failed request, before it is told to the client in its language.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    kind: ProblemKind,
+    parameters: Parameters,
+    fields: Vec<FieldError>,
+    alternatives: Vec<SlotOut>,
+    retry_after: Option<u64>,
+    cause: Option<String>,
+}
+
+/// A wrong field, before it is told to the client in its language.
+#[derive(Debug, Clone)]
+pub struct FieldError {
+    /// The field as the request names it.
+    pub field: String,
+    /// The code of its text.
+    pub code: &'static str,
+    /// The parameters of its text.
+    pub parameters: Parameters,
+}
+
+impl ApiError {
+    /// Makes an error of `kind` with nothing more to tell.
+    #[must_use]
+    pub fn new(kind: ProblemKind) -> Self {
+        Self {
+            kind,
+            parameters: Vec::new(),
+            fields: Vec::new(),
+            alternatives: Vec::new(),
+            retry_after: None,
+            cause: None,
+        }
+    }
+
+    /// Makes an error about one wrong field.
+    #[must_use]
+    pub fn field(field: impl Into<String>, code: &'static str, parameters: Parameters) -> Self {
+        let field = field.into();
+        let fields = vec![FieldError { field, code, parameters }];
+        Self { fields, ..Self::new(ProblemKind::InvalidFields) }
+    }
+
+    /// Makes an error of `kind` whose cause goes to the log and not to the client.
+    #[must_use]
+    pub fn caused(kind: ProblemKind, cause: &(dyn std::error::Error + 'static)) -> Self {
+        Self { cause: Some(scheduler::telemetry::chain(cause)), ..Self::new(kind) }
+    }
+
+    /// Adds a parameter of the detail text.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.parameters.push((name, value.into()));
+        self
+    }
+
+    /// Adds the nearest free start times.
+    #[must_use]
+    pub fn with_alternatives(mut self, alternatives: Vec<SlotOut>) -> Self {
+        self.alternatives = alternatives;
+        self
+    }
+
+    /// Adds when to try again, in seconds.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self.with("seconds", seconds.to_string())
+    }
+
+    /// The kind of problem.
+    #[must_use]
+    pub fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
+    /// What to log, if somebody has to look.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// Writes the answer in `language`.
+    #[must_use]
+    pub fn render(&self, texts: &Texts, language: Language, request_id: &str) -> Response {
+        let text = texts.problem(language, self.kind.code(), &self.parameters);
+        let errors = self.fields.iter().map(|error| FieldProblem {
+            field: error.field.clone(),
+            code: error.code.to_owned(),
+            detail: texts.field(language, error.code, &error.parameters),
+        });
+        let status = self.kind.status();
+        let problem = Problem {
+            type_uri: format!("/api/problems/{}", self.kind.code()),
+            code: self.kind.code().to_owned(),
+            title: text.title,
+            status: status.as_u16(),
+            detail: text.detail,
+            request_id: request_id.to_owned(),
+            errors: errors.collect(),
+            alternatives: self.alternatives.clone(),
+        };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, self.challenge());
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
+    /// Source: RFC 6750 §3.
+    fn challenge(&self) -> HeaderValue {
+        let is_bad_token = self.kind != ProblemKind::NotSignedIn;
+        HeaderValue::from_static(if is_bad_token { "Bearer error=\"invalid_token\"" } else { "Bearer" })
+    }
+}
+
+/// Leaves the error in the response's extensions; the context layer, which knows the language
+/// and the request's id, writes the body.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.kind.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_text_in_every_language() {
+        let texts = Texts::load();
+        for kind in ProblemKind::ALL {
+            for language in [Language::Ru, Language::Kk, Language::En] {
+                let text = texts.problem(language, kind.code(), &Vec::new());
+                assert_ne!(text.title, kind.code(), "{language:?}");
+                assert_ne!(text.detail, kind.code(), "{language:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn codes_are_unique() {
+        let mut codes: Vec<_> = ProblemKind::ALL.iter().map(|kind| kind.code()).collect();
+        codes.sort_unstable();
+        assert!(codes.windows(2).all(|pair| pair[0] != pair[1]));
+        for kind in ProblemKind::ALL {
+            assert_eq!(ProblemKind::from_code(kind.code()), Some(*kind));
+        }
+    }
+}

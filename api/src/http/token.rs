@@ -1,0 +1,249 @@
+//! Access tokens: JWTs signed with HMAC-SHA-256.
+
+use std::fmt;
+
+use booking::id::{BusinessId, UserId};
+use booking::user::Role;
+use hmac::{Hmac, KeyInit, Mac};
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::signature::{self, Signer, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use scheduler::settings::TokenSettings;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// The issuer named in every token.
+const ISSUER: &str = "booking";
+
+/// What a token says about its bearer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// Who signed in.
+    pub user: UserId,
+    /// What they may do.
+    pub role: Role,
+    /// The business they belong to; none for the platform's administrators.
+    pub business: Option<BusinessId>,
+}
+
+/// Why a token was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// The signature, the algorithm or the shape is wrong; sign in again.
+    #[error("access token is not one of ours")]
+    Forged,
+    /// The token was right, and its time is over; refresh it.
+    #[error("access token has expired")]
+    Expired,
+}
+
+/// Issues and verifies access tokens.
+#[derive(Clone)]
+pub struct AccessTokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    lifetime_seconds: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    role: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    business: Option<i64>,
+    iat: i64,
+    exp: i64,
+}
+
+impl AccessTokens {
+    /// Makes the keys of `settings`.
+    #[must_use]
+    pub fn new(settings: &TokenSettings) -> Self {
+        // A second installation in one process finds the same provider in place.
+        let _already_installed = PROVIDER.install_default();
+        let secret = settings.secret.expose_secret().as_bytes();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        // The caller's clock decides about expiry, below.
+        validation.validate_exp = false;
+        Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            validation,
+            lifetime_seconds: i64::try_from(settings.access.as_secs()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Signs a token for `bearer` at `now`, in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `jsonwebtoken` says; it has no reason to with keys of this type.
+    pub fn issue(&self, bearer: &Bearer, now: i64) -> Result<String, Error> {
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            sub: bearer.user.to_string(),
+            role: bearer.role.as_str().to_owned(),
+            business: bearer.business.map(BusinessId::get),
+            iat: now,
+            exp: now.saturating_add(self.lifetime_seconds),
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+    }
+
+    /// Verifies `token` at `now`, in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] says whether to refresh or to sign in again.
+    pub fn verify(&self, token: &str, now: i64) -> Result<Bearer, TokenError> {
+        let forged = |_| TokenError::Forged;
+        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation);
+        let claims = data.map_err(|_| TokenError::Forged)?.claims;
+        if claims.exp <= now {
+            return Err(TokenError::Expired);
+        }
+        Ok(Bearer {
+            user: UserId::new(claims.sub.parse().map_err(forged)?),
+            role: Role::from_text(&claims.role).ok_or(TokenError::Forged)?,
+            business: claims.business.map(BusinessId::new),
+        })
+    }
+
+    /// Life of a token in seconds.
+    #[must_use]
+    pub fn lifetime_seconds(&self) -> i64 {
+        self.lifetime_seconds
+    }
+}
+
+impl fmt::Debug for AccessTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessTokens").finish_non_exhaustive()
+    }
+}
+
+/// HMAC-SHA-256 and nothing else, so that no other algorithm can be asked for in a header.
+static PROVIDER: CryptoProvider = CryptoProvider {
+    signer_factory: |algorithm, key| Ok(Box::new(Hs256::new(*algorithm, key.as_bytes())?)),
+    verifier_factory: |algorithm, key| Ok(Box::new(Hs256::new(*algorithm, key.try_get_as_bytes()?)?)),
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+struct Hs256(Hmac<Sha256>);
+
+impl Hs256 {
+    fn new(algorithm: Algorithm, key: &[u8]) -> Result<Self, Error> {
+        if algorithm != Algorithm::HS256 {
+            return Err(ErrorKind::InvalidAlgorithm.into());
+        }
+        let mac = Hmac::new_from_slice(key).map_err(|_| ErrorKind::InvalidKeyFormat)?;
+        Ok(Self(mac))
+    }
+}
+
+impl Signer<Vec<u8>> for Hs256 {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
+        let mac = self.0.clone().chain_update(message);
+        Ok(mac.finalize().into_bytes().to_vec())
+    }
+}
+
+impl Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, message: &[u8], tag: &Vec<u8>) -> Result<(), signature::Error> {
+        let mac = self.0.clone().chain_update(message);
+        mac.verify_slice(tag).map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtSigner for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000;
+
+    fn tokens(secret: &str) -> AccessTokens {
+        AccessTokens::new(&TokenSettings {
+            secret: secret.to_owned().into(),
+            access: Duration::from_mins(1),
+            refresh_days: 7,
+        })
+    }
+
+    fn owner() -> Bearer {
+        Bearer { user: UserId::new(7), role: Role::Owner, business: Some(BusinessId::new(3)) }
+    }
+
+    #[test]
+    fn a_token_names_its_bearer_until_it_expires() {
+        let tokens = tokens("0123456789abcdef0123456789abcdef");
+        let token = tokens.issue(&owner(), NOW).expect("token is signed");
+        assert_eq!(tokens.verify(&token, NOW + 59), Ok(owner()));
+        assert_eq!(tokens.verify(&token, NOW + 60), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn the_signature_is_the_published_one() {
+        // Source: RFC 7515 appendix A.1, whose key and payload are verified as they stand.
+        let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow==";
+        let message = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkz\
+                       ODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let _already_installed = PROVIDER.install_default();
+        let key = EncodingKey::from_urlsafe_base64_secret(key).expect("key");
+        let tag = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256);
+        assert_eq!(tag.expect("signed"), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    }
+
+    #[test]
+    fn a_token_of_another_secret_is_forged() {
+        let token = tokens("another secret of at least 32 bytes").issue(&owner(), NOW);
+        let ours = tokens("0123456789abcdef0123456789abcdef");
+        assert_eq!(ours.verify(&token.expect("signed"), NOW), Err(TokenError::Forged));
+    }
+
+    #[test]
+    fn every_changed_character_is_noticed() {
+        let tokens = tokens("0123456789abcdef0123456789abcdef");
+        let token = tokens.issue(&owner(), NOW).expect("token is signed");
+        for position in 0..token.len() {
+            let mut changed = token.clone().into_bytes();
+            changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).expect("ascii");
+            assert_eq!(tokens.verify(&changed, NOW), Err(TokenError::Forged), "{position}");
+        }
+    }
+
+    #[test]
+    fn no_other_algorithm_is_taken() {
+        let tokens = tokens("0123456789abcdef0123456789abcdef");
+        let token = tokens.issue(&owner(), NOW).expect("token is signed");
+        let (_, rest) = token.split_once('.').expect("three parts");
+        // {"alg":"none"} and {"alg":"HS512","typ":"JWT"}.
+        for header in ["eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9"] {
+            let other = format!("{header}.{rest}");
+            assert_eq!(tokens.verify(&other, NOW), Err(TokenError::Forged));
+            let payload = rest.split('.').next().expect("payload");
+            let unsigned = format!("{header}.{payload}.");
+            assert_eq!(tokens.verify(&unsigned, NOW), Err(TokenError::Forged));
+        }
+    }
+}

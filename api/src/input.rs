@@ -1,0 +1,80 @@
+//! Reading dates, times and codes of requests, with a field error for what cannot be read.
+
+use booking::clock::Timestamp;
+use booking::language::Language;
+use booking::zone::Zone;
+use jiff::civil::{Date, DateTime};
+
+use crate::http::problem::ApiError;
+
+/// Reads a date such as `2024-01-15` in `field`.
+///
+/// # Errors
+///
+/// A field error that shows the form.
+pub fn date(field: &'static str, text: &str) -> Result<Date, ApiError> {
+    let is_plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let date = text.parse().ok().filter(|_| is_plain);
+    date.ok_or_else(|| ApiError::field(field, "date-invalid", Vec::new()))
+}
+
+/// Reads a wall time of `zone` in `field`: `2024-01-15T14:00:00`; with an offset or a `Z`, the wall time of that
+/// instant.
+///
+/// # Errors
+///
+/// A field error that shows the form.
+pub fn wall_time(field: &'static str, text: &str, zone: &Zone) -> Result<DateTime, ApiError> {
+    let invalid = || ApiError::field(field, "time-invalid", Vec::new());
+    let text = text.trim();
+    let (date, time) = text.split_once(['T', 't', ' ']).ok_or_else(invalid)?;
+    self::date(field, date).map_err(|_| invalid())?;
+    if time.contains('[') {
+        // A zone of the client's choice beside the salon's would only contradict it.
+        return Err(invalid());
+    }
+    if time.contains(['+', '-', 'Z', 'z']) {
+        let instant: jiff::Timestamp = text.parse().map_err(|_| invalid())?;
+        return Ok(zone.wall(Timestamp::from(instant)));
+    }
+    text.parse().map_err(|_| invalid())
+}
+
+/// Reads a language code in `field`.
+///
+/// # Errors
+///
+/// A field error.
+pub fn language(field: &'static str, code: &str) -> Result<Language, ApiError> {
+    let unknown = |_| ApiError::field(field, "field-invalid", vec![("problem", "ru, kk, en".to_owned())]);
+    code.parse().map_err(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_dates_are_read() {
+        assert_eq!(date("date", "2024-01-15").expect("a date").to_string(), "2024-01-15");
+        for wrong in ["", "2024-1-15", "2024-02-30", "20240115", "2024-01-15T10:00", "15.01.2024", "+2024-01-1"] {
+            date("date", wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn a_time_is_the_salons_unless_it_says_otherwise() {
+        let zone: Zone = "Asia/Almaty".parse().expect("a zone");
+        let read = |text: &str| wall_time("booking_date", text, &zone).map(|wall| wall.to_string()).ok();
+        let expected = Some("2026-01-15T14:00:00".to_owned());
+        assert_eq!(read("2026-01-15T14:00:00"), expected);
+        assert_eq!(read("2026-01-15 14:00"), expected);
+        assert_eq!(read("2026-01-15T09:00:00Z"), expected);
+        assert_eq!(read("2026-01-15T12:00:00+03:00"), expected);
+        for wrong in
+            ["", "2026-01-15", "14:00", "2026-01-32T14:00:00", "2026-01-15T25:00:00", "2026-01-15T14:00:00[UTC]"]
+        {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The whole API as one router, which needs no port.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::Redirect;
+use axum::routing::get;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::docs::{self, Document};
+use crate::http::context::{ContextSettings, with_context};
+use crate::http::extract::BODY_MAX;
+use crate::routes;
+use crate::state::AppState;
+
+/// The longest that a request may take, its body included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Builds the API's router.
+pub fn router(state: AppState, context: ContextSettings) -> Router {
+    let (routes, document) = resources().split_for_parts();
+    routes
+        .with_state(state)
+        .merge(docs::routes(&document))
+        .route("/", get(|| async { Redirect::to("/api/docs/") }))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(middleware::from_fn_with_state(Arc::new(context), with_context))
+}
+
+/// The OpenAPI document of the router.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    resources().split_for_parts().1
+}
+
+fn resources() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(routes::auth::routes())
+        .merge(routes::public::routes())
+        .merge(routes::bookings::routes())
+        .merge(routes::health::routes())
+}

@@ -1,0 +1,115 @@
+//! How the platform is, and what its problems mean.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use booking::account::{self, AccountState};
+use booking::platform::Platform;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::http::context::RequestContext;
+use crate::http::problem::{ApiError, Problem, ProblemKind};
+use crate::state::AppState;
+
+/// Accounts that are looked at for the overview.
+const ACCOUNTS: u32 = 1000;
+
+/// The routes of this resource.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(show_health)).routes(routes!(show_problem))
+}
+
+/// How the platform is.
+#[derive(Serialize, ToSchema)]
+pub struct HealthOut {
+    /// `healthy`, or `unhealthy` while the database does not answer.
+    #[schema(example = "healthy")]
+    status: &'static str,
+    /// Always `api`.
+    #[schema(example = "api")]
+    service: &'static str,
+    /// The program's version.
+    version: &'static str,
+    /// `connected` or `disconnected`.
+    #[schema(example = "connected")]
+    database: &'static str,
+    /// How the WhatsApp accounts are.
+    whatsapp: WhatsAppHealthOut,
+}
+
+/// How the WhatsApp accounts are, whichever process holds them.
+#[derive(Default, Serialize, ToSchema)]
+pub struct WhatsAppHealthOut {
+    /// `online` if every account is, `degraded` if some are, `offline` if none is, `none` if there is none.
+    #[schema(example = "online")]
+    state: &'static str,
+    /// Accounts there are.
+    accounts: usize,
+    /// Accounts that are online.
+    online: usize,
+    /// Accounts that wait for a phone to scan their code.
+    waiting_for_scan: usize,
+    /// Accounts whose connection is in this process.
+    held_here: usize,
+}
+
+/// Tells whether the database and WhatsApp are there. 503 while the database is not.
+#[utoipa::path(
+    get, path = "/health", tag = "platform",
+    responses((status = 200, body = HealthOut), (status = 503, body = HealthOut)),
+)]
+async fn show_health(State(state): State<AppState>) -> (StatusCode, axum::Json<HealthOut>) {
+    let whatsapp = whatsapp(&state).await;
+    let is_up = whatsapp.is_ok();
+    if let Err(error) = &whatsapp {
+        tracing::error!("the database does not answer: {}", scheduler::telemetry::chain(error));
+    }
+    let out = HealthOut {
+        status: if is_up { "healthy" } else { "unhealthy" },
+        service: "api",
+        version: env!("CARGO_PKG_VERSION"),
+        database: if is_up { "connected" } else { "disconnected" },
+        whatsapp: whatsapp.unwrap_or_default(),
+    };
+    (if is_up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, axum::Json(out))
+}
+
+async fn whatsapp(state: &AppState) -> Result<WhatsAppHealthOut, booking::store::StoreError> {
+    let Platform { db, .. } = &state.platform;
+    let accounts = account::all(&mut db.read().await?, None, ACCOUNTS).await?;
+    let count = |wanted| accounts.iter().filter(|account| account.state == wanted).count();
+    let online = count(AccountState::Online);
+    Ok(WhatsAppHealthOut {
+        state: match (accounts.len(), online) {
+            (0, _) => "none",
+            (_, 0) => "offline",
+            (all, online) if all == online => "online",
+            _ => "degraded",
+        },
+        accounts: accounts.len(),
+        online,
+        waiting_for_scan: count(AccountState::WaitingForScan),
+        held_here: state.live.count().0,
+    })
+}
+
+/// Explains a kind of problem: the `type` of every problem leads here.
+#[utoipa::path(
+    get, path = "/api/problems/{code}", tag = "platform",
+    params(("code" = String, Path, description = "The code of a problem", example = "slot-taken")),
+    responses(
+        (status = 200, description = "Title and explanation", body = String),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn show_problem(
+    State(state): State<AppState>,
+    context: RequestContext,
+    Path(code): Path<String>,
+) -> Result<String, ApiError> {
+    let kind = ProblemKind::from_code(&code).ok_or(ApiError::new(ProblemKind::RouteNotFound))?;
+    let text = state.texts.problem(context.language, kind.code(), &Vec::new());
+    Ok(format!("{} {}\n{}\n{}\n", kind.status().as_u16(), kind.code(), text.title, text.detail))
+}

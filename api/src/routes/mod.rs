@@ -1,0 +1,6 @@
+//! The routes, one file per resource.
+
+pub mod auth;
+pub mod bookings;
+pub mod health;
+pub mod public;

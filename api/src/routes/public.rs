@@ -1,0 +1,383 @@
+//! What a client of a business sees: no token, and nothing that is not meant for everybody.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use booking::booking::{self as visits, NewBooking, Source};
+use booking::business::{self, Business};
+use booking::id::{MasterId, ServiceId};
+use booking::name::{Name, Notes};
+use booking::phone::Phone;
+use booking::platform::Platform;
+use booking::slots::{self, Item};
+use booking::{master, service};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::errors;
+use crate::http::extract::{Json, Query};
+use crate::http::problem::{ApiError, Problem, ProblemKind};
+use crate::http::slot::{SlotOut, wall_text};
+use crate::input;
+use crate::money;
+use crate::state::AppState;
+
+/// The routes of this resource.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(show_business))
+        .routes(routes!(list_services))
+        .routes(routes!(list_masters))
+        .routes(routes!(list_slots))
+        .routes(routes!(create_booking))
+}
+
+/// A business as everybody sees it.
+#[derive(Serialize, ToSchema)]
+pub struct BusinessOut {
+    /// The business.
+    id: i64,
+    /// Its name.
+    #[schema(example = "Салон красоты «Демо»")]
+    business_name: String,
+    /// Its name in addresses.
+    #[schema(example = "demo")]
+    subdomain: String,
+    /// Its number, in E.164 form.
+    #[schema(example = "+77010000001")]
+    phone: String,
+    /// Where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    /// The IANA zone of its wall clock.
+    #[schema(example = "Asia/Almaty")]
+    time_zone: String,
+    /// The language its clients are written to in: ru, kk or en.
+    #[schema(example = "ru")]
+    language: String,
+}
+
+/// The services of a business.
+#[derive(Serialize, ToSchema)]
+pub struct ServicesOut {
+    /// In the order of the business.
+    services: Vec<ServiceOut>,
+}
+
+/// A service.
+#[derive(Serialize, ToSchema)]
+pub struct ServiceOut {
+    /// The service.
+    id: i64,
+    /// Its name.
+    #[schema(example = "Женская стрижка")]
+    name: String,
+    /// How long it takes, without the master's preparations.
+    #[schema(example = 60)]
+    duration_minutes: u16,
+    /// The price in tenge.
+    #[schema(example = 5000.0)]
+    price: f64,
+    /// The price in tiyn, hundredths of a tenge.
+    #[schema(example = 500_000)]
+    price_tiyn: i64,
+    /// Always `KZT`.
+    #[schema(example = "KZT")]
+    currency: &'static str,
+}
+
+/// The masters of a business.
+#[derive(Serialize, ToSchema)]
+pub struct MastersOut {
+    /// In the order of the business.
+    masters: Vec<MasterOut>,
+}
+
+/// Who serves.
+#[derive(Serialize, ToSchema)]
+pub struct MasterOut {
+    /// The master.
+    id: i64,
+    /// Their name.
+    #[schema(example = "Айгуль")]
+    full_name: String,
+    /// The services they offer.
+    service_ids: Vec<i64>,
+}
+
+/// Which masters to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MastersQuery {
+    /// Only those who offer this service.
+    service_id: Option<i64>,
+}
+
+/// Which start times to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AvailabilityQuery {
+    /// Whose time.
+    #[param(example = 1)]
+    master_id: i64,
+    /// The date on the salon's calendar.
+    #[param(example = "2024-01-15")]
+    date: String,
+    /// The service to be booked: its length, notice and horizon count.
+    service_id: Option<i64>,
+}
+
+/// The free start times of one date.
+#[derive(Serialize, ToSchema)]
+pub struct AvailabilityOut {
+    /// The date on the salon's calendar.
+    #[schema(example = "2024-01-15")]
+    date: String,
+    /// Whose time.
+    master_id: i64,
+    /// The IANA zone of the salon's wall clock.
+    #[schema(example = "Asia/Almaty")]
+    time_zone: String,
+    /// The start times on the salon's wall clock, hours and minutes.
+    #[schema(example = json!(["14:00", "14:30"]))]
+    available_slots: Vec<String>,
+    /// The same start times in full.
+    slots: Vec<SlotOut>,
+}
+
+/// A visit to book.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BookingIn {
+    /// The business.
+    #[schema(example = "demo")]
+    subdomain: String,
+    /// The client's number, as people write it.
+    #[schema(example = "+77779876543")]
+    client_phone: String,
+    /// The client's name.
+    #[schema(example = "Иван Иванов")]
+    client_name: String,
+    /// By whom.
+    #[schema(example = 1)]
+    master_id: i64,
+    /// What.
+    #[schema(example = 1)]
+    service_id: i64,
+    /// The start on the salon's wall clock; with an offset, as an instant.
+    #[schema(example = "2024-01-15T14:00:00")]
+    booking_date: String,
+    /// What the client adds in words.
+    #[serde(default)]
+    #[schema(example = "Первый визит")]
+    notes: Option<String>,
+    /// What the client wants to be written to in: ru, kk or en. Remembered for the next time.
+    #[serde(default)]
+    #[schema(example = "ru")]
+    language: Option<String>,
+}
+
+/// A visit that was booked.
+#[derive(Serialize, ToSchema)]
+pub struct BookedOut {
+    /// The booking.
+    booking_id: i64,
+    /// Where it is in its life.
+    #[schema(example = "confirmed")]
+    status: &'static str,
+    /// The start on the salon's wall clock.
+    #[schema(example = "2024-01-15T14:00:00")]
+    booking_date: String,
+    /// The start as an instant.
+    #[schema(example = "2024-01-15T14:00:00+05:00")]
+    starts_at: String,
+    /// The end as an instant.
+    #[schema(example = "2024-01-15T15:00:00+05:00")]
+    ends_at: String,
+    /// The IANA zone of the salon's wall clock.
+    #[schema(example = "Asia/Almaty")]
+    time_zone: String,
+    /// The client's number in E.164 form.
+    #[schema(example = "+77779876543")]
+    client_phone: String,
+    /// The price in tenge.
+    #[schema(example = 5000.0)]
+    price: f64,
+    /// The price in tiyn, hundredths of a tenge.
+    #[schema(example = 500_000)]
+    price_tiyn: i64,
+    /// Always `KZT`.
+    #[schema(example = "KZT")]
+    currency: &'static str,
+}
+
+/// Shows a business.
+#[utoipa::path(
+    get, path = "/api/v1/public/business/{subdomain}", tag = "public",
+    params(("subdomain" = String, Path, description = "The business", example = "demo")),
+    responses(
+        (status = 200, body = BusinessOut),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn show_business(
+    State(platform): State<Platform>,
+    Path(subdomain): Path<String>,
+) -> Result<axum::Json<BusinessOut>, ApiError> {
+    Ok(axum::Json(find(&platform, &subdomain).await?.into()))
+}
+
+/// Lists the services of a business.
+#[utoipa::path(
+    get, path = "/api/v1/public/business/{subdomain}/services", tag = "public",
+    params(("subdomain" = String, Path, description = "The business", example = "demo")),
+    responses(
+        (status = 200, body = ServicesOut),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn list_services(
+    State(platform): State<Platform>,
+    Path(subdomain): Path<String>,
+) -> Result<axum::Json<ServicesOut>, ApiError> {
+    let business = find(&platform, &subdomain).await?;
+    let services = service::active(&mut platform.db.read().await?, business.id).await?;
+    let services = services.into_iter().map(|service| ServiceOut {
+        id: service.id.get(),
+        name: service.name.as_str().to_owned(),
+        duration_minutes: service.length.duration,
+        price: money::tenge(service.price_tiyn),
+        price_tiyn: service.price_tiyn,
+        currency: money::CURRENCY,
+    });
+    Ok(axum::Json(ServicesOut { services: services.collect() }))
+}
+
+/// Lists the masters of a business.
+#[utoipa::path(
+    get, path = "/api/v1/public/business/{subdomain}/masters", tag = "public",
+    params(("subdomain" = String, Path, description = "The business", example = "demo"), MastersQuery),
+    responses(
+        (status = 200, body = MastersOut),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn list_masters(
+    State(platform): State<Platform>,
+    Path(subdomain): Path<String>,
+    Query(query): Query<MastersQuery>,
+) -> Result<axum::Json<MastersOut>, ApiError> {
+    let business = find(&platform, &subdomain).await?;
+    let masters = master::active(&mut platform.db.read().await?, business.id).await?;
+    let wanted = query.service_id.map(ServiceId::new);
+    let masters = masters
+        .into_iter()
+        .filter(|master| wanted.is_none_or(|service| master.services.contains(&service)))
+        .map(|master| MasterOut {
+            id: master.id.get(),
+            full_name: master.name.as_str().to_owned(),
+            service_ids: master.services.iter().map(|id| id.get()).collect(),
+        });
+    Ok(axum::Json(MastersOut { masters: masters.collect() }))
+}
+
+/// Lists the free start times of a master on one date.
+#[utoipa::path(
+    get, path = "/api/v1/public/business/{subdomain}/availability", tag = "public",
+    params(("subdomain" = String, Path, description = "The business", example = "demo"), AvailabilityQuery),
+    responses(
+        (status = 200, body = AvailabilityOut),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn list_slots(
+    State(platform): State<Platform>,
+    Path(subdomain): Path<String>,
+    Query(query): Query<AvailabilityQuery>,
+) -> Result<axum::Json<AvailabilityOut>, ApiError> {
+    let date = input::date("date", &query.date)?;
+    let business = find(&platform, &subdomain).await?;
+    let (master, service) = (MasterId::new(query.master_id), query.service_id.map(ServiceId::new));
+    let slots = slots::free(&platform, &business, master, service, date, date).await?;
+    let slots: Vec<_> = slots.iter().map(|slot| SlotOut::new(slot, &business.zone)).collect();
+    Ok(axum::Json(AvailabilityOut {
+        date: date.to_string(),
+        master_id: query.master_id,
+        time_zone: business.zone.name().to_owned(),
+        available_slots: slots.iter().map(|slot| slot.time.clone()).collect(),
+        slots,
+    }))
+}
+
+/// Books a visit; the confirmation goes to the client's WhatsApp.
+///
+/// A time that is taken answers 409 with the nearest free times in `alternatives`.
+#[utoipa::path(
+    post, path = "/api/v1/public/booking", tag = "public", request_body = BookingIn,
+    responses(
+        (status = 201, body = BookedOut),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn create_booking(
+    State(platform): State<Platform>,
+    Json(form): Json<BookingIn>,
+) -> Result<(StatusCode, axum::Json<BookedOut>), ApiError> {
+    let client_phone: Phone = form.client_phone.parse().map_err(|error| errors::phone("client_phone", error))?;
+    let client_name: Name = form.client_name.parse().map_err(|error| errors::name("client_name", error))?;
+    let notes: Notes = form.notes.as_deref().unwrap_or_default().parse().map_err(|e| errors::name("notes", e))?;
+    let language = form.language.as_deref().map(|code| input::language("language", code)).transpose()?;
+    let business = find(&platform, &form.subdomain).await?;
+    let new = NewBooking {
+        client_phone: &client_phone,
+        client_name: &client_name,
+        items: &[Item { service_id: ServiceId::new(form.service_id), master_id: MasterId::new(form.master_id) }],
+        start: input::wall_time("booking_date", &form.booking_date, &business.zone)?,
+        notes: &notes,
+        language,
+        source: Source::Public,
+    };
+    let booked = visits::create(&platform, &business, &new).await;
+    let booked = booked.map_err(|error| errors::create(error, &business.zone))?;
+    Ok((StatusCode::CREATED, axum::Json(BookedOut::new(&booked, &client_phone))))
+}
+
+/// The business with a subdomain.
+async fn find(platform: &Platform, subdomain: &str) -> Result<Business, ApiError> {
+    let business = business::by_subdomain(&mut platform.db.read().await?, subdomain).await?;
+    business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))
+}
+
+impl From<Business> for BusinessOut {
+    fn from(business: Business) -> Self {
+        Self {
+            id: business.id.get(),
+            business_name: business.name.as_str().to_owned(),
+            subdomain: business.subdomain.to_string(),
+            phone: format!("+{}", business.phone.expose()),
+            address: business.address,
+            time_zone: business.zone.name().to_owned(),
+            language: business.language.as_str().to_owned(),
+        }
+    }
+}
+
+impl BookedOut {
+    fn new(booked: &visits::Booking, client_phone: &Phone) -> Self {
+        Self {
+            booking_id: booked.id.get(),
+            status: booked.state.as_str(),
+            booking_date: wall_text(booked.wall_start),
+            starts_at: booked.zone.rfc_3339(booked.starts_at),
+            ends_at: booked.zone.rfc_3339(booked.ends_at),
+            time_zone: booked.zone.name().to_owned(),
+            client_phone: format!("+{}", client_phone.expose()),
+            price: money::tenge(booked.price_tiyn),
+            price_tiyn: booked.price_tiyn,
+            currency: money::CURRENCY,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What every handler is given.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use booking::platform::Platform;
+use scheduler::dispatcher::LiveAccounts;
+
+use crate::http::texts::Texts;
+use crate::http::token::AccessTokens;
+
+/// The parts that handlers work with. A cheap handle.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    /// The domain.
+    pub platform: Platform,
+    /// Issues and verifies access tokens.
+    pub tokens: AccessTokens,
+    /// The WhatsApp accounts whose connection is in this process.
+    pub live: LiveAccounts,
+    /// The texts of problems.
+    pub texts: Arc<Texts>,
+}
+
+impl FromRef<AppState> for Platform {
+    fn from_ref(state: &AppState) -> Self {
+        state.platform.clone()
+    }
+}
+
+impl FromRef<AppState> for LiveAccounts {
+    fn from_ref(state: &AppState) -> Self {
+        state.live.clone()
+    }
+}
+
+impl FromRef<AppState> for AccessTokens {
+    fn from_ref(state: &AppState) -> Self {
+        state.tokens.clone()
+    }
+}

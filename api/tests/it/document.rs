@@ -1,0 +1,55 @@
+//! The OpenAPI document tells the truth.
+
+use axum::http::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::support::TestApi;
+
+#[test]
+fn the_committed_document_is_the_generated_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    let committed = std::fs::read_to_string(path).expect("openapi.json is committed");
+    let generated = api::router::document().to_pretty_json().expect("document");
+    assert!(
+        committed.trim_end() == generated,
+        "regenerate api/openapi.json with `cargo run -p api -- --print-openapi`"
+    );
+}
+
+#[tokio::test]
+async fn every_documented_route_exists_and_asks_for_what_it_says() {
+    let api = TestApi::start().await;
+    let document: Value = serde_json::to_value(api::router::document()).expect("document");
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let method: Method = method.to_uppercase().parse().expect("method");
+            let concrete =
+                path.replace("{subdomain}", "demo").replace("{booking_id}", "1").replace("{code}", "internal");
+            let answer = api.request(method.clone(), &concrete, None, None).await;
+            assert_ne!(answer.body["code"], "route-not-found", "{method} {path}");
+            assert_ne!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            let needs_token = operation.get("security").is_some();
+            assert_eq!(answer.status == StatusCode::UNAUTHORIZED, needs_token, "{method} {path}");
+            assert!(operation["operationId"].is_string() && operation["summary"].is_string(), "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn the_seed_contract_is_documented() {
+    let document: Value = serde_json::to_value(api::router::document()).expect("document");
+    for (method, path) in [
+        ("post", "/api/v1/register"),
+        ("post", "/api/v1/login"),
+        ("get", "/api/v1/public/business/{subdomain}"),
+        ("get", "/api/v1/public/business/{subdomain}/services"),
+        ("get", "/api/v1/public/business/{subdomain}/masters"),
+        ("get", "/api/v1/public/business/{subdomain}/availability"),
+        ("post", "/api/v1/public/booking"),
+        ("get", "/api/v1/bookings"),
+        ("delete", "/api/v1/booking/{booking_id}"),
+        ("get", "/health"),
+    ] {
+        assert!(document["paths"][path][method].is_object(), "{method} {path}");
+    }
+}

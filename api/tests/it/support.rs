@@ -1,0 +1,145 @@
+//! A platform with the demo salon at a fixed time, and a client of its router.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use api::http::context::ContextSettings;
+use api::http::rate_limit::RateLimit;
+use api::http::texts::Texts;
+use api::http::token::AccessTokens;
+use api::router::router;
+use api::state::AppState;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use booking::clock::Clock;
+use booking::demo;
+use booking::entropy::Entropy;
+use booking::language::Language;
+use booking::platform::Platform;
+use booking::policy::Policy;
+use db::Db;
+use scheduler::dispatcher::LiveAccounts;
+use scheduler::settings::TokenSettings;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// Monday, 2026-01-12, 08:00 in Almaty.
+pub const NOW_MS: i64 = 1_768_186_800_000;
+
+/// The API on a database of its own, without a port.
+pub struct TestApi {
+    pub router: Router,
+    pub platform: Platform,
+    pub clock: Arc<AtomicI64>,
+    _folder: TempDir,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl TestApi {
+    pub async fn start() -> Self {
+        Self::with_limit(None).await
+    }
+
+    pub async fn with_limit(per_minute: Option<u32>) -> Self {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let url = format!("sqlite://{}/booking.db", folder.path().display());
+        let db = Db::connect(&url).await.expect("database opens");
+        let clock = Arc::new(AtomicI64::new(NOW_MS));
+        let platform = Platform::open(db, Clock::fixed(clock.clone()), Entropy::seeded(7), Policy::default()).await;
+        let platform = platform.expect("platform opens");
+        demo::seed(&platform).await.expect("demo is seeded");
+        let texts = Arc::new(Texts::load());
+        let tokens = AccessTokens::new(&TokenSettings {
+            secret: "a secret for tests of 32 bytes and more".to_owned().into(),
+            access: Duration::from_hours(1),
+            refresh_days: 7,
+        });
+        let state =
+            AppState { platform: platform.clone(), tokens, live: LiveAccounts::default(), texts: texts.clone() };
+        let context = ContextSettings {
+            texts,
+            languages: vec![Language::Ru, Language::En, Language::Kk],
+            default_language: Language::Ru,
+            trusted_proxies: Vec::new(),
+            rate_limit: per_minute.map(|limit| RateLimit::new(limit, tokio::time::Instant::now())),
+        };
+        Self { router: router(state, context), platform, clock, _folder: folder }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.expect("the router answers");
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("body is read");
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path, None, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::POST, path, None, Some(body)).await
+    }
+
+    pub async fn request(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("accept-language", "en");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = match body {
+            Some(body) => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+            None => request.body(Body::empty()),
+        };
+        self.send(request.expect("request")).await
+    }
+
+    /// Signs in and gives the access token.
+    pub async fn login(&self, (email, password): (&str, &str)) -> String {
+        let answer = self.post("/api/v1/login", json!({ "email": email, "password": password })).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.body["access_token"].as_str().expect("token").to_owned()
+    }
+
+    /// Registers another business and gives its owner's access token.
+    pub async fn register(&self, subdomain: &str) -> String {
+        let answer = self.post("/api/v1/register", registration(subdomain)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        answer.body["access_token"].as_str().expect("token").to_owned()
+    }
+}
+
+/// A valid registration of the business `subdomain`.
+pub fn registration(subdomain: &str) -> Value {
+    json!({
+        "email": format!("owner@{subdomain}.example.com"),
+        "password": "correct horse battery",
+        "full_name": "Айгерим Сатпаева",
+        "phone": "87771234567",
+        "business_name": "Салон",
+        "subdomain": subdomain,
+    })
+}
+
+/// The body of the seed contract, at another time.
+pub fn visit(booking_date: &str) -> Value {
+    json!({
+        "subdomain": "demo",
+        "client_phone": "+77779876543",
+        "client_name": "Иван Иванов",
+        "master_id": 1,
+        "service_id": 1,
+        "booking_date": booking_date,
+        "notes": "Первый визит",
+    })
+}
