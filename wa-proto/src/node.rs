@@ -27,6 +27,7 @@ mod debug;
 mod decode;
 mod encode;
 mod owned;
+mod reader;
 mod shape;
 mod text;
 mod tree;
@@ -39,8 +40,9 @@ pub(crate) use self::decode::peek_tag;
 pub use self::decode::{DecodeError, decode};
 pub use self::encode::{EncodeError, encode_into};
 pub use self::owned::{Content, Node, Value};
+pub use self::reader::{Children, ContentRef, JidRef, NodeRef, ValueRef};
 pub use self::shape::ShapeError;
-pub use self::tree::{Children, ContentRef, JidRef, NodeRef, Tree, ValueRef};
+pub use self::tree::Tree;
 pub use self::write::{ChildrenWriter, ElementWriter, encode_with};
 
 /// Deepest nesting that is read or written; real stanzas have under ten levels.

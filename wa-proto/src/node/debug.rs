@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::owned::{Content, Node, Value};
-use super::tree::{ContentRef, NodeRef, ValueRef};
+use super::reader::{ContentRef, NodeRef, ValueRef};
 
 /// Attributes whose text is a word of the protocol or a number, never a person or a secret.
 const SHOWN: [&str; 28] = [
