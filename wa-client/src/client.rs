@@ -213,7 +213,7 @@ impl Client {
         let text = text.to_owned();
         let command = Command::Send { to, text, options, reply };
         self.commands.send(command).await.map_err(|_| SendError::Stopped)?;
-        answer.await.unwrap_or(Err(SendError::Stopped))
+        self.reply(answer).await.unwrap_or(Err(SendError::Stopped))
     }
 
     /// Asks which numbers are on WhatsApp. Ask rarely: bursts of questions cost accounts.
@@ -251,7 +251,7 @@ impl Client {
         let (reply, answer) = oneshot::channel();
         let command = Command::PairingCode { phone, reply };
         self.commands.send(command).await.map_err(|_| QueryError::Stopped)?;
-        answer.await.unwrap_or(Err(PairingCodeError::Query(QueryError::Stopped)))
+        self.reply(answer).await.unwrap_or(Err(PairingCodeError::Query(QueryError::Stopped)))
     }
 
     /// Unlinks this device, forgets its keys, and stops.
@@ -268,8 +268,7 @@ impl Client {
     pub async fn shutdown(&self) {
         let (done, stopped) = oneshot::channel();
         if self.commands.send(Command::Shutdown { done }).await.is_ok() {
-            // An error says that the task was gone before it could answer, which is as good.
-            drop(stopped.await);
+            self.reply(stopped).await;
         }
     }
 
@@ -279,7 +278,19 @@ impl Client {
     ) -> Result<T, QueryError> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| QueryError::Stopped)?;
-        answer.await.unwrap_or(Err(QueryError::Stopped))
+        self.reply(answer).await.unwrap_or(Err(QueryError::Stopped))
+    }
+}
+
+impl Client {
+    /// Waits for a reply of the task; `None` if it stopped without one.
+    async fn reply<T>(&self, mut reply: oneshot::Receiver<T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            reply = &mut reply => reply.ok(),
+            // A command that was queued in the moment the task ended is never looked at.
+            () = self.commands.closed() => reply.try_recv().ok(),
+        }
     }
 }
 

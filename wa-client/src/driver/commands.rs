@@ -30,7 +30,7 @@ type Job = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Returns who wants to hear that everything has stopped.
 pub(super) async fn run(
     account: &Arc<Account>,
-    mut commands: mpsc::Receiver<Command>,
+    commands: &mut mpsc::Receiver<Command>,
     stop: &CancellationToken,
 ) -> Option<oneshot::Sender<()>> {
     let mut jobs: FuturesUnordered<Job> = FuturesUnordered::new();
@@ -40,6 +40,8 @@ pub(super) async fn run(
             command = commands.recv(), if has_room => match command? {
                 Command::Shutdown { done } => return Some(done),
                 Command::Logout { reply } => {
+                    // Nobody polls the jobs any more, and one of them may hold the vault.
+                    jobs.clear();
                     let outcome = logout(account).await;
                     // The handle that asked may be gone; the device is unlinked all the same.
                     let _ = reply.send(outcome);

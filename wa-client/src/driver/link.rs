@@ -481,8 +481,10 @@ impl Link<'_> {
         }
     }
 
-    async fn finish(self, end: End) -> End {
+    async fn finish(mut self, end: End) -> End {
         self.account.set_port(None);
+        // Nobody polls the jobs any more, and one of them may hold the vault.
+        self.jobs.clear();
         if self.has_failed_resumption {
             forget_chain(self.account).await;
         }

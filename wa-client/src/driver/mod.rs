@@ -45,20 +45,20 @@ pub(crate) use account::{Account, Settings};
 use crate::client::Command;
 
 /// Runs an account until its handles are gone, it is told to stop, or its connection ended for good.
-pub(crate) async fn run(account: Arc<Account>, commands: mpsc::Receiver<Command>) {
+pub(crate) async fn run(account: Arc<Account>, mut commands: mpsc::Receiver<Command>) {
     let stop = CancellationToken::new();
     let connections = async {
         let status = connections::run(&account, &stop).await;
         account.set_status(status);
         stop.cancel();
     };
-    let commands = async {
-        let waiting = commands::run(&account, commands, &stop).await;
+    let asked = async {
+        let waiting = commands::run(&account, &mut commands, &stop).await;
         stop.cancel();
         waiting
     };
-    let ((), waiting) = tokio::join!(connections, commands);
+    let ((), waiting) = tokio::join!(connections, asked);
     account.events.close();
-    // Whoever asked for the shutdown hears of it when all is done.
-    drop(waiting);
+    // Whoever asked for the shutdown, or asks for anything now, hears that all is done.
+    drop((waiting, commands));
 }

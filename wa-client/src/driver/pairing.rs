@@ -52,6 +52,10 @@ pub(super) fn phone_too_old(account: &Account) {
 pub(super) async fn logged_out(account: &Account) {
     let noted = async {
         let mut vault = account.vault().await?;
+        // After a logout of our own making there is nothing left to mark.
+        if vault.linked.is_none() {
+            return Ok(());
+        }
         vault.device_mut().login.is_logged_out = true;
         vault.commit(Changes::new()).await
     };
