@@ -12,7 +12,7 @@ mod bundle;
 mod chain;
 mod cipher;
 mod error;
-mod hmac;
+pub(crate) mod hmac;
 mod message;
 mod prekey;
 mod protobuf;

@@ -73,6 +73,16 @@ impl Namespace {
     }
 }
 
+/// The text of a JID without its device, in pieces: for texts that are hashed or wrapped, without
+/// making the text.
+pub(super) fn account_name(jid: &Jid) -> [&[u8]; 3] {
+    let server = match Namespace::of(jid) {
+        Some(namespace) => namespace.server_name(),
+        None => jid.server().as_str(),
+    };
+    [jid.user_bytes(), b"@", server.as_bytes()]
+}
+
 /// The two names of an account, without devices, as far as they are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Names {

@@ -7,7 +7,7 @@ use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::addressing::Namespace;
+use super::addressing::account_name;
 use super::fields::{MalformedMessage, walk};
 use crate::jid::Jid;
 use crate::proto;
@@ -141,11 +141,7 @@ impl Plaintext {
     ///
     /// Source: vectors `device_sent_wrap`, `dsm_text`, `dsm_text_secret_outer`.
     pub fn wrap_device_sent(&self, destination: &Jid, out: &mut Vec<u8>) {
-        let server = match Namespace::of(destination) {
-            Some(namespace) => namespace.server_name(),
-            None => destination.server().as_str(),
-        };
-        let destination = [destination.user_bytes(), b"@", server.as_bytes()];
+        let destination = account_name(destination);
         let before = self.bytes.get(..self.context_info.start).unwrap_or_default();
         let context_info = self.bytes.get(self.context_info.clone()).unwrap_or_default();
         let after = self.bytes.get(self.context_info.end..).unwrap_or_default();

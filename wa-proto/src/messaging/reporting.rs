@@ -2,15 +2,14 @@
 //!
 //! Optional; the server takes messages without. The same secret must be in the message.
 
-use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
 use prost::encoding::{WireType, encode_key, encode_varint};
-use sha2::Sha256;
 
-use super::fields::{MalformedMessage, walk};
+use super::addressing::account_name;
+use super::fields::{Field, MalformedMessage, walk};
 use super::{MessageId, MessageSecret, Plaintext};
 use crate::jid::Jid;
 use crate::node::Node;
+use crate::signal::hmac::HmacKey;
 
 /// Length of a reporting token in bytes.
 pub const REPORTING_TOKEN: usize = 16;
@@ -18,13 +17,16 @@ pub const REPORTING_TOKEN: usize = 16;
 /// Deepest nesting that is followed; deeper messages get no token.
 const MAX_DEPTH: usize = 16;
 
+/// The covered fields of one kind of message.
+type Table = &'static [(u32, Covered)];
+
 /// What happens to one field of a message.
 #[derive(Clone, Copy)]
 enum Covered {
     /// Copied as it stands.
     Whole,
     /// Read with a table of its own; written if something of it is covered.
-    Inside(&'static [(u32, Covered)]),
+    Inside(Table),
     /// Holds another message: read with the top-level table.
     Message,
 }
@@ -32,18 +34,18 @@ enum Covered {
 use Covered::{Inside, Message, Whole};
 
 /// Forwarding score and forwarded flag of a context info.
-const CONTEXT: &[(u32, Covered)] = &[(21, Whole), (22, Whole)];
+const CONTEXT: Table = &[(21, Whole), (22, Whole)];
 /// Name and hash of a poll option.
-const OPTION: &[(u32, Covered)] = &[(1, Whole), (2, Whole)];
+const OPTION: Table = &[(1, Whole), (2, Whole)];
 /// A wrapper around another message.
-const WRAPPER: &[(u32, Covered)] = &[(1, Message)];
+const WRAPPER: Table = &[(1, Message)];
 /// Round and ordinary videos.
-const VIDEO: &[(u32, Covered)] = &[(2, Whole), (6, Whole), (7, Whole), (13, Whole), (17, Inside(CONTEXT)), (20, Whole)];
+const VIDEO: Table = &[(2, Whole), (6, Whole), (7, Whole), (13, Whole), (17, Inside(CONTEXT)), (20, Whole)];
 /// Creation of a poll.
-const POLL: &[(u32, Covered)] = &[(2, Whole), (3, Inside(OPTION)), (5, Inside(CONTEXT)), (8, Inside(OPTION))];
+const POLL: Table = &[(2, Whole), (3, Inside(OPTION)), (5, Inside(CONTEXT)), (8, Inside(OPTION))];
 
 /// The covered fields of `Message`. Source: vectors `reporting_token`.
-const TOP_LEVEL: &[(u32, Covered)] = &[
+const TOP_LEVEL: Table = &[
     (1, Whole),
     (3, Inside(&[(2, Whole), (3, Whole), (8, Whole), (11, Whole), (17, Inside(CONTEXT)), (25, Whole)])),
     (4, Inside(&[(1, Whole), (16, Whole), (17, Inside(CONTEXT))])),
@@ -85,14 +87,13 @@ pub fn reporting_token(
     sender: &Jid,
     remote: &Jid,
 ) -> Option<[u8; REPORTING_TOKEN]> {
-    let content = extract(plaintext.as_bytes(), TOP_LEVEL, 0).ok()?;
+    let mut content = Vec::with_capacity(plaintext.as_bytes().len());
+    extract(plaintext.as_bytes(), TOP_LEVEL, MAX_DEPTH, &mut content).ok()?;
     if content.is_empty() {
         return None;
     }
-    let key = token_key(secret, id, sender, remote)?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
-    mac.update(&content);
-    mac.finalize().into_bytes().first_chunk().copied()
+    let mac = HmacKey::new(&token_key(secret, id, sender, remote)).authenticate(&[&content]);
+    mac.first_chunk().copied()
 }
 
 /// The child of a message that carries a token.
@@ -101,46 +102,69 @@ pub fn reporting_node(token: [u8; REPORTING_TOKEN]) -> Node {
     Node::new("reporting").child(Node::new("reporting_token").attr("v", "2").bytes(token))
 }
 
-/// Derives the key of the token.
-fn token_key(secret: &MessageSecret, id: &MessageId, sender: &Jid, remote: &Jid) -> Option<[u8; 32]> {
-    let (sender, remote) = (sender.account().to_string(), remote.account().to_string());
-    let info = [id.as_str().as_bytes(), sender.as_bytes(), remote.as_bytes(), b"Report Token"];
-    let mut key = [0; 32];
-    Hkdf::<Sha256>::new(None, secret.expose()).expand_multi_info(&info, &mut key).ok()?;
-    Some(key)
+/// Derives the key of the token: HKDF with no salt, one block of output.
+fn token_key(secret: &MessageSecret, id: &MessageId, sender: &Jid, remote: &Jid) -> [u8; 32] {
+    let [sender_user, at, sender_server] = account_name(sender);
+    let [remote_user, _, remote_server] = account_name(remote);
+    let id = id.as_str().as_bytes();
+    let extracted = HmacKey::ZERO.authenticate(&[secret.expose()]);
+    HmacKey::new(&extracted).authenticate(&[
+        id,
+        sender_user,
+        at,
+        sender_server,
+        remote_user,
+        at,
+        remote_server,
+        b"Report Token",
+        &[1],
+    ])
 }
 
-/// Collects the covered fields of one level, ordered by field number.
-fn extract(bytes: &[u8], table: &[(u32, Covered)], depth: usize) -> Result<Vec<u8>, MalformedMessage> {
-    if depth > MAX_DEPTH {
-        return Err(MalformedMessage);
-    }
-    let mut pieces = Vec::new();
+/// Appends the covered fields of one level to `out`, ordered by field number.
+fn extract(bytes: &[u8], table: Table, levels: usize, out: &mut Vec<u8>) -> Result<(), MalformedMessage> {
+    let levels = levels.checked_sub(1).ok_or(MalformedMessage)?;
+    let mut is_ordered = true;
+    let mut last = 0;
     for field in walk(bytes) {
-        let field = field?;
-        let Some(&(_, covered)) = table.iter().find(|(number, _)| *number == field.number) else {
-            continue;
-        };
-        let table = match covered {
-            Whole => {
-                pieces.push((field.number, bytes.get(field.whole).unwrap_or_default().to_vec()));
-                continue;
-            }
-            Inside(table) => table,
-            Message => TOP_LEVEL,
-        };
-        let Some(content) = field.content.and_then(|content| bytes.get(content)) else { continue };
-        let inner = extract(content, table, depth.saturating_add(1))?;
-        if !inner.is_empty() {
-            let mut piece = Vec::with_capacity(inner.len().saturating_add(8));
-            encode_key(field.number, WireType::LengthDelimited, &mut piece);
-            encode_varint(inner.len() as u64, &mut piece);
-            piece.extend_from_slice(&inner);
-            pieces.push((field.number, piece));
+        let number = field?.number;
+        is_ordered &= last <= number;
+        last = number;
+    }
+    if is_ordered {
+        return walk(bytes).try_for_each(|field| append(bytes, &field?, table, levels, out));
+    }
+    let mut fields = walk(bytes).collect::<Result<Vec<_>, _>>()?;
+    fields.sort_by_key(|field| field.number);
+    fields.iter().try_for_each(|field| append(bytes, field, table, levels, out))
+}
+
+/// Appends what is covered of one field.
+fn append(bytes: &[u8], field: &Field, table: Table, levels: usize, out: &mut Vec<u8>) -> Result<(), MalformedMessage> {
+    let Some(&(_, covered)) = table.iter().find(|(number, _)| *number == field.number) else {
+        return Ok(());
+    };
+    let table = match covered {
+        Whole => {
+            out.extend_from_slice(bytes.get(field.whole.clone()).unwrap_or_default());
+            return Ok(());
+        }
+        Inside(table) => table,
+        Message => TOP_LEVEL,
+    };
+    let Some(content) = field.content.clone().and_then(|content| bytes.get(content)) else { return Ok(()) };
+    let start = out.len();
+    extract(content, table, levels, out)?;
+    let length = out.len().saturating_sub(start);
+    if length > 0 {
+        // The length is known only now: the header goes behind, then in front.
+        encode_key(field.number, WireType::LengthDelimited, out);
+        encode_varint(length as u64, out);
+        if let Some(written) = out.get_mut(start..) {
+            written.rotate_left(length);
         }
     }
-    pieces.sort_by_key(|(number, _)| *number);
-    Ok(pieces.into_iter().flat_map(|(_, piece)| piece).collect())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -179,7 +203,7 @@ mod tests {
         let id = MessageId::parse(section["message_id"].as_str().unwrap()).unwrap();
         let sender = section["lid"]["sender"].as_str().unwrap().parse().unwrap();
         let remote = section["lid"]["remote"].as_str().unwrap().parse().unwrap();
-        let key = token_key(&secret, &id, &sender, &remote).unwrap();
+        let key = token_key(&secret, &id, &sender, &remote);
         assert_eq!(key.to_vec(), vectors::bytes(&section["lid"]["key"]));
     }
 }

@@ -17,20 +17,20 @@ const KEY_BLOCK: usize = 64;
 
 /// A 32-byte HMAC key as the two states that follow its padded blocks.
 #[derive(Clone, ZeroizeOnDrop)]
-pub(super) struct HmacKey {
+pub(crate) struct HmacKey {
     inner: [u32; 8],
     outer: [u32; 8],
 }
 
 impl HmacKey {
     /// The key of 32 zero bytes, which HKDF uses when there is no salt. A test recomputes it.
-    pub(super) const ZERO: Self = Self {
+    pub(crate) const ZERO: Self = Self {
         inner: [0xf454_dead, 0x9725_214f, 0x90da_f2a0, 0xdf12_28ea, 0x64e5_750f, 0xa392_4181, 0x824a_932b, 0xf8e0_4e32],
         outer: [0xd385_480f, 0x7abb_6477, 0x37c9_c538, 0x5dd8_2467, 0x8e04_3a72, 0x7534_34b0, 0xdeb8_2818, 0x361d_45a6],
     };
 
     /// Schedules `key`: two compressions.
-    pub(super) fn new(key: &[u8; 32]) -> Self {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
         let mut block = [0x36; 64];
         for (padded, byte) in block.iter_mut().zip(key) {
             *padded ^= byte;
@@ -46,7 +46,7 @@ impl HmacKey {
     }
 
     /// Authenticates the concatenation of `parts`.
-    pub(super) fn authenticate(&self, parts: &[&[u8]]) -> [u8; 32] {
+    pub(crate) fn authenticate(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut hash = Hash::resume(self.inner);
         for part in parts {
             hash.update(part);
