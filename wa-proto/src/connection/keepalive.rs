@@ -8,12 +8,13 @@
 //! seconds; here only those that are sure to be answered do, because an ack or a presence is not, and a server
 //! with nothing to say is no dead server.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use rand::{CryptoRng, RngExt};
+use rand::CryptoRng;
 
 /// Limits of the random time between two looks at the connection, in milliseconds.
-const INTERVAL_MS: std::ops::RangeInclusive<u64> = 15_000..=30_000;
+const INTERVAL_MS: RangeInclusive<u64> = 15_000..=30_000;
 /// No ping if something arrived this recently.
 const RECENT: Duration = Duration::from_secs(15);
 /// Longest silence after a stanza that the server answers.
@@ -74,5 +75,7 @@ impl Keepalive {
 }
 
 fn later<R: CryptoRng + ?Sized>(now: Duration, rng: &mut R) -> Duration {
-    now.saturating_add(Duration::from_millis(rng.random_range(INTERVAL_MS)))
+    let span = INTERVAL_MS.end().saturating_sub(*INTERVAL_MS.start()).saturating_add(1);
+    let wait = rng.next_u64().checked_rem(span).unwrap_or(0).saturating_add(*INTERVAL_MS.start());
+    now.saturating_add(Duration::from_millis(wait))
 }

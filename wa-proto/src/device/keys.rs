@@ -1,6 +1,6 @@
 use std::fmt;
 
-use rand::{CryptoRng, RngExt as _};
+use rand::CryptoRng;
 
 use crate::keys::KeyPair;
 use crate::pairing::adv::AdvSecret;
@@ -16,7 +16,8 @@ impl RegistrationId {
     /// Draws one between 1 and 16,380.
     #[must_use]
     pub fn generate<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
-        Self(rng.random_range(1..=16_380))
+        // Uneven by four in a million, which an id may be.
+        Self((rng.next_u32() % 16_380).wrapping_add(1))
     }
 
     /// Takes a received or stored one.
