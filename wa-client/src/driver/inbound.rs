@@ -349,7 +349,7 @@ impl Incoming<'_> {
     }
 
     /// Our keys with a new one-time prekey, which is stored and never uploaded.
-    fn retry_keys(&self, vault: &mut Vault<'_>, effects: &mut Effects) -> Option<wa_proto::stanza::retry::RetryKeys> {
+    fn retry_keys(&self, vault: &mut Vault<'_>, effects: &mut Effects) -> Option<wa_proto::stanza::prekeys::DeviceBundle> {
         let id = vault.prekeys.next;
         let prekey = Prekey::generate_many(id, 1, &mut self.account.rng.clone()).pop()?;
         put_prekey(&mut effects.changes, &prekey);

@@ -8,10 +8,10 @@ use wa_proto::keys::PublicKey;
 use wa_proto::messaging::addressing::Names;
 use wa_proto::messaging::outbound::{Labels, Outbound, Single, Target, encrypt_single};
 use wa_proto::messaging::retry::{Repair, RetryCase, RetryDecision, RetryFacts};
-use wa_proto::messaging::sessions::{self, FetchedBundle, PrimaryIdentity};
+use wa_proto::messaging::sessions::{self, PrimaryIdentity};
 use wa_proto::messaging::{Plaintext, retry};
 use wa_proto::signal::{LocalDevice, SessionRecord};
-use wa_proto::stanza::retry::RetryKeys;
+use wa_proto::stanza::prekeys::DeviceBundle;
 use wa_proto::stanza::{Ack, Direction, Receipt};
 
 use super::account::{Account, Vault};
@@ -176,7 +176,7 @@ async fn prepare(
             let fetched = contacts::bundles(account, port, vec![case.device.clone()]).await?;
             let Some((_, bundle)) = fetched.into_iter().next() else { return Ok(None) };
             account.retries.state().rebuilt.insert(case.device.clone(), now);
-            Some(RetryKeys { bundle: bundle.bundle, device_identity: bundle.device_identity })
+            Some(bundle)
         }
         _ => None,
     };
@@ -213,7 +213,7 @@ async fn install(
     record: &mut SessionRecord,
     case: &RetryCase,
     names: &Names,
-    keys: RetryKeys,
+    keys: DeviceBundle,
 ) -> Result<bool, StoreError> {
     let known = if case.is_own {
         vault.linked.as_ref().map(|linked| *linked.identity.account_key())
@@ -226,9 +226,8 @@ async fn install(
     let primary = PrimaryIdentity { known: known.as_ref(), is_own_account: case.is_own };
     let local = LocalDevice { identity: &vault.keys.identity, registration_id: vault.keys.registration_id.value() };
     record.archive_current();
-    let fetched = FetchedBundle { bundle: keys.bundle, device_identity: keys.device_identity };
     let mut rng = account.rng.clone();
-    let installed = sessions::install(record, local, &case.device, fetched, primary, &mut rng);
+    let installed = sessions::install(record, local, &case.device, keys, primary, &mut rng);
     if let Err(error) = &installed {
         tracing::warn!(%error, "the keys of a retry were refused");
     }

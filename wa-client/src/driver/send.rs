@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use wa_proto::jid::Jid;
 use wa_proto::messaging::addressing::{DmAttempt, Names, Route, RouteError, route};
 use wa_proto::messaging::outbound::{self, Labels, Outbound, Target, phash_agrees};
-use wa_proto::messaging::sessions::{self, FetchedBundle, PrimaryIdentity};
+use wa_proto::messaging::sessions::{self, PrimaryIdentity};
 use wa_proto::messaging::{MessageId, MessageSecret, Plaintext};
 use wa_proto::signal::{DeviceAddress, LocalDevice, SessionRecord};
 use wa_proto::stanza::prekeys::DeviceBundle;
@@ -368,7 +368,6 @@ async fn install_bundles(
         let Some((_, _, record)) = target.filter(|(_, _, record)| !record.has_session()) else {
             continue;
         };
-        let fetched = FetchedBundle { bundle: fetched.bundle, device_identity: fetched.device_identity };
         let (known, is_own_account) = primary;
         let primary = PrimaryIdentity { known: known.as_ref(), is_own_account };
         let mut rng = account.rng.clone();

@@ -12,7 +12,8 @@ use crate::jid::{Jid, Server};
 use crate::keys::PublicKey;
 use crate::signal::{LocalDevice, Prekey, PrekeyBundle, SessionRecord, SignedPrekey};
 use crate::stanza::message::{Enc, IncomingMessage};
-use crate::stanza::retry::{RetryKeys, RetryRequest};
+use crate::stanza::prekeys::DeviceBundle;
+use crate::stanza::retry::RetryRequest;
 use crate::stanza::{Receipt, ReceiptKind};
 
 /// The count at which both sides give up.
@@ -54,7 +55,7 @@ pub fn own_keys(
     signed_prekey: &SignedPrekey,
     prekey: &Prekey,
     device_identity: Vec<u8>,
-) -> RetryKeys {
+) -> DeviceBundle {
     let bundle = PrekeyBundle {
         registration_id: local.registration_id,
         identity: *local.identity.public(),
@@ -63,7 +64,7 @@ pub fn own_keys(
         signature: *signed_prekey.signature(),
         prekey: Some((prekey.id(), *prekey.public())),
     };
-    RetryKeys { bundle, device_identity: Some(device_identity) }
+    DeviceBundle { bundle, device_identity: Some(device_identity) }
 }
 
 /// The receipt that asks for a message again. Send it before the ack of the message.
@@ -73,7 +74,7 @@ pub fn request(
     unreadable: Unreadable,
     count: u32,
     registration_id: u32,
-    keys: Option<RetryKeys>,
+    keys: Option<DeviceBundle>,
 ) -> Receipt {
     let mut receipt = Receipt::new(message.id.clone(), message.from.clone(), ReceiptKind::Retry);
     receipt.participant.clone_from(&message.participant);
@@ -155,7 +156,7 @@ pub enum Repair {
         note_base_key: Option<PublicKey>,
     },
     /// Start a session from the keys in the receipt ([`install`](super::sessions::install)).
-    UseKeys(Box<RetryKeys>),
+    UseKeys(Box<DeviceBundle>),
     /// Fetch a bundle and start a session from it; note the time.
     FetchBundle,
 }
@@ -221,7 +222,7 @@ impl RetryCase {
     /// The keys of the receipt, if a session may be started from them. They need a one-time prekey;
     /// and a device of our own that shows another identity is believed only with the registration id
     /// we know.
-    fn usable_keys(&self, record: &SessionRecord) -> Option<RetryKeys> {
+    fn usable_keys(&self, record: &SessionRecord) -> Option<DeviceBundle> {
         let keys = self.request.keys.as_ref()?;
         keys.bundle.prekey?;
         let identity_changed = record.identity().is_some_and(|known| *known != keys.bundle.identity);

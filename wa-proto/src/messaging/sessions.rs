@@ -53,9 +53,6 @@ pub fn missing<'a>(
     targets.into_iter().filter(|(_, record)| !record.is_some_and(SessionRecord::has_session)).map(|(device, _)| device)
 }
 
-/// A bundle as it was fetched for a device, or as its retry receipt brought it.
-pub type FetchedBundle = DeviceBundle;
-
 /// Whose identity the account's phone has, as far as we know.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PrimaryIdentity<'a> {
@@ -89,7 +86,8 @@ pub enum BundleRefused {
 ///
 /// Checks the bundle's signature and, for companions, that the account's phone signed their
 /// identity. A companion of another account may come without a signed identity only while the
-/// phone's identity is not known; `device` is its address.
+/// phone's identity is not known; `device` is its address. The bundle may come from a query or from
+/// the device's retry receipt.
 ///
 /// # Errors
 ///
@@ -98,7 +96,7 @@ pub fn install<R: CryptoRng + ?Sized>(
     record: &mut SessionRecord,
     local: LocalDevice<'_>,
     device: &Jid,
-    fetched: FetchedBundle,
+    fetched: DeviceBundle,
     primary: PrimaryIdentity<'_>,
     rng: &mut R,
 ) -> Result<IdentityChange, BundleRefused> {

@@ -4,7 +4,6 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use super::addressing::Names;
-use super::sessions::FetchedBundle;
 use crate::jid::Jid;
 use crate::keys::KeyPair;
 use crate::pairing::adv::{DeviceIdentityDetails, Hosting};
@@ -12,6 +11,7 @@ use crate::signal::{
     LocalDevice, NamedPrekeys, Prekey, PrekeyBundle, PrekeyId, PrekeyMessage, SessionRecord, SignalMessage,
     SignedPrekey, SignedPrekeyId,
 };
+use crate::stanza::prekeys::DeviceBundle;
 
 /// A generator that gives the same bytes in every run.
 pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
@@ -59,9 +59,9 @@ impl Party {
     }
 
     /// The bundle as it is fetched, vouched for by `primary` when there is one.
-    pub(crate) fn fetched(&mut self, primary: Option<&Party>) -> FetchedBundle {
+    pub(crate) fn fetched(&mut self, primary: Option<&Party>) -> DeviceBundle {
         let device_identity = primary.map(|primary| self.device_identity(primary));
-        FetchedBundle { bundle: self.bundle(), device_identity }
+        DeviceBundle { bundle: self.bundle(), device_identity }
     }
 
     /// The signed identity of this device as a companion of `primary`.

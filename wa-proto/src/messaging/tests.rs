@@ -16,6 +16,7 @@ use super::{MessageId, MessageSecret, Plaintext};
 use crate::jid::Jid;
 use crate::node::decode;
 use crate::signal::{DeviceAddress, Prekey, PrekeyId, SessionRecord};
+use crate::stanza::prekeys::DeviceBundle;
 use crate::stanza::{Direction, IncomingMessage, OutgoingMessage, Receipt};
 use std::collections::BTreeMap;
 
@@ -67,7 +68,7 @@ impl Device {
         let wanted: Vec<Jid> = missing(devices.iter().copied().zip(records.iter().map(Some))).cloned().collect();
         for (record, (jid, party)) in records.iter_mut().zip(others) {
             if wanted.contains(jid) {
-                let fetched = super::sessions::FetchedBundle { bundle: party.bundle(), device_identity: None };
+                let fetched = DeviceBundle { bundle: party.bundle(), device_identity: None };
                 let local = self.party.local();
                 let primary = PrimaryIdentity::default();
                 install(record, local, jid, fetched, primary, &mut rng(u64::from(jid.device()))).unwrap();
@@ -139,7 +140,7 @@ impl Device {
             self.prekeys.push(prekey.clone());
             retry::own_keys(self.party.local(), &self.party.signed_prekey, &prekey, Vec::new())
         });
-        let keys = keys.map(|keys| super::sessions::FetchedBundle { device_identity: None, ..keys });
+        let keys = keys.map(|keys| DeviceBundle { device_identity: None, ..keys });
         Some(retry::request(message, unreadable, count, self.party.registration_id, keys))
     }
 

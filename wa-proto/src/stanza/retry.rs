@@ -69,10 +69,6 @@ impl RetryReason {
     }
 }
 
-/// Fresh keys of the device that asks, so that a new session can be started at once; not checked yet.
-/// The registration id of the bundle is the receipt's.
-pub type RetryKeys = DeviceBundle;
-
 /// A request to send a message again.
 #[derive(Debug, Clone)]
 pub struct RetryRequest {
@@ -86,8 +82,9 @@ pub struct RetryRequest {
     pub reason: RetryReason,
     /// The registration id of the device that asks.
     pub registration_id: u32,
-    /// Its keys, if it sends any.
-    pub keys: Option<RetryKeys>,
+    /// Its fresh keys, if it sends any, not checked yet: a new session can be started at once. The
+    /// registration id in them is the receipt's.
+    pub keys: Option<DeviceBundle>,
 }
 
 /// Reads the children of a retry receipt.
@@ -107,7 +104,7 @@ pub(super) fn read(receipt: NodeRef<'_>) -> Result<RetryRequest, ShapeError> {
 }
 
 /// Reads `<keys>`.
-fn read_keys(keys: NodeRef<'_>, registration_id: u32) -> Result<RetryKeys, ShapeError> {
+fn read_keys(keys: NodeRef<'_>, registration_id: u32) -> Result<DeviceBundle, ShapeError> {
     if keys.child("type").is_some_and(|kind| kind.content_bytes() != Some(&[TYPE_BYTE])) {
         return Err(ShapeError::BadContent);
     }
@@ -122,7 +119,7 @@ fn read_keys(keys: NodeRef<'_>, registration_id: u32) -> Result<RetryKeys, Shape
         prekey: prekey.map(|prekey| (prekey.id, prekey.key)),
     };
     let device_identity = keys.child("device-identity").and_then(NodeRef::content_bytes).map(<[u8]>::to_vec);
-    Ok(RetryKeys { bundle, device_identity })
+    Ok(DeviceBundle { bundle, device_identity })
 }
 
 /// Writes the children of a retry receipt.
@@ -140,7 +137,7 @@ pub(super) fn children(request: &RetryRequest) -> Vec<Node> {
 }
 
 /// Writes `<keys>`.
-fn keys_node(keys: &RetryKeys) -> Node {
+fn keys_node(keys: &DeviceBundle) -> Node {
     let bundle = &keys.bundle;
     let mut node = Node::new("keys")
         .child(Node::new("type").bytes([TYPE_BYTE]))
@@ -164,7 +161,7 @@ mod tests {
     use crate::signal::{PrekeyId, SignedPrekeyId};
     use crate::stanza::{Direction, Receipt, ReceiptKind};
 
-    fn request(keys: Option<RetryKeys>) -> RetryRequest {
+    fn request(keys: Option<DeviceBundle>) -> RetryRequest {
         RetryRequest {
             id: MessageId::parse("3A01").unwrap(),
             count: 2,
@@ -175,7 +172,7 @@ mod tests {
         }
     }
 
-    fn keys() -> RetryKeys {
+    fn keys() -> DeviceBundle {
         let bundle = PrekeyBundle {
             registration_id: 4321,
             identity: PublicKey::from_bytes([1; 32]),
@@ -184,7 +181,7 @@ mod tests {
             signature: Signature::from_bytes([3; 64]),
             prekey: Some((PrekeyId::new(700).unwrap(), PublicKey::from_bytes([4; 32]))),
         };
-        RetryKeys { bundle, device_identity: Some(vec![5]) }
+        DeviceBundle { bundle, device_identity: Some(vec![5]) }
     }
 
     #[test]

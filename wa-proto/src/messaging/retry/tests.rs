@@ -17,7 +17,7 @@ fn unreadable(needs_keys: bool) -> Unreadable {
 }
 
 /// A retry receipt as it arrives at us, from the companion of the peer.
-fn case(count: u32, keys: Option<RetryKeys>, registration_id: u32) -> RetryCase {
+fn case(count: u32, keys: Option<DeviceBundle>, registration_id: u32) -> RetryCase {
     let mut receipt = request(&message(None), unreadable(false), count, registration_id, keys);
     receipt.participant = None;
     RetryCase::of(&receipt, &names(1)).unwrap()
