@@ -21,21 +21,8 @@ pub(super) struct RootKey(pub(super) [u8; 32]);
 impl RootKey {
     /// Takes the step of the Diffie-Hellman ratchet: a new root key and the chain that starts with it.
     pub(super) fn step(&self, agreement: &SharedSecret) -> (Self, ChainKey) {
-        let output = hkdf(&HmacKey::new(&self.0), &[agreement.as_bytes()], &RATCHET);
-        Self::split(output)
-    }
-
-    /// Cuts the 64 bytes of a derivation into root key ‖ chain key.
-    pub(super) fn split(mut output: [u8; 64]) -> (Self, ChainKey) {
-        let (mut root, mut chain) = ([0; 32], [0; 32]);
-        let (front, back) = output.split_at(32);
-        root.copy_from_slice(front);
-        chain.copy_from_slice(back);
-        output.zeroize();
-        let keys = (Self(root), ChainKey(chain));
-        root.zeroize();
-        chain.zeroize();
-        keys
+        let [root, chain] = hkdf(&HmacKey::new(&self.0), &[agreement.as_bytes()], &RATCHET);
+        (Self(root), ChainKey(chain))
     }
 }
 
@@ -58,26 +45,29 @@ pub(super) struct Seed(pub(super) [u8; 32]);
 impl Seed {
     /// Derives the keys of a message between two devices.
     pub(super) fn message_keys(&self) -> MessageKeys {
-        let mut output: [u8; 80] = hkdf_of_secret(&self.0, &MESSAGE_KEYS);
-        let mut keys = MessageKeys { cipher: [0; 32], mac: [0; 32], iv: [0; 16] };
-        let (cipher, rest) = output.split_at(32);
-        let (mac, iv) = rest.split_at(32);
-        keys.cipher.copy_from_slice(cipher);
-        keys.mac.copy_from_slice(mac);
-        keys.iv.copy_from_slice(iv);
-        output.zeroize();
+        let [cipher, mac, mut rest] = hkdf_of_secret(&self.0, &MESSAGE_KEYS);
+        let mut keys = MessageKeys { cipher, mac, iv: [0; 16] };
+        copy(&rest, &mut keys.iv);
+        rest.zeroize();
         keys
     }
 
-    /// Derives the keys of a group message.
+    /// Derives the keys of a group message: initialisation vector ‖ cipher key.
     pub(super) fn group_keys(&self) -> GroupKeys {
-        let mut output: [u8; 48] = hkdf_of_secret(&self.0, &GROUP);
+        let mut blocks: [[u8; 32]; 2] = hkdf_of_secret(&self.0, &GROUP);
         let mut keys = GroupKeys { cipher: [0; 32], iv: [0; 16] };
-        let (iv, cipher) = output.split_at(16);
-        keys.iv.copy_from_slice(iv);
-        keys.cipher.copy_from_slice(cipher);
-        output.zeroize();
+        let (iv, cipher) = blocks.as_flattened().split_at(keys.iv.len());
+        copy(iv, &mut keys.iv);
+        copy(cipher, &mut keys.cipher);
+        blocks.zeroize();
         keys
+    }
+}
+
+/// Copies the front of `bytes` to all of `key`.
+fn copy(bytes: &[u8], key: &mut [u8]) {
+    for (place, byte) in key.iter_mut().zip(bytes) {
+        *place = *byte;
     }
 }
 

@@ -42,6 +42,7 @@ impl HmacKey {
         }
         let mut outer = INITIAL;
         compress256(&mut outer, &[block]);
+        wipe(&mut block);
         Self { inner, outer }
     }
 
@@ -66,6 +67,7 @@ impl HmacKey {
         block.set_secret(&to_bytes(inner));
         let mut state = self.outer;
         compress256(&mut state, &[block.0]);
+        wipe(&mut block.0);
         to_bytes(&state)
     }
 }
@@ -152,33 +154,29 @@ impl HkdfInfo {
     }
 }
 
-/// HKDF-SHA-256 of one 32-byte secret without salt.
-pub(super) fn hkdf_of_secret<const N: usize>(secret: &[u8; 32], info: &HkdfInfo) -> [u8; N] {
-    expand(HmacKey::ZERO.authenticate_block(&MessageBlock::of_secret(secret)), info)
+/// The first `N` blocks of HKDF-SHA-256 of one 32-byte secret without salt.
+pub(super) fn hkdf_of_secret<const N: usize>(secret: &[u8; 32], info: &HkdfInfo) -> [[u8; 32]; N] {
+    let mut message = MessageBlock::of_secret(secret);
+    let pseudorandom = HmacKey::ZERO.authenticate_block(&message);
+    wipe(&mut message.0);
+    expand(pseudorandom, info)
 }
 
-/// HKDF-SHA-256 of the concatenation of `secrets`.
-pub(super) fn hkdf<const N: usize>(salt: &HmacKey, secrets: &[&[u8]], info: &HkdfInfo) -> [u8; N] {
+/// The first `N` blocks of HKDF-SHA-256 of the concatenation of `secrets`.
+pub(super) fn hkdf<const N: usize>(salt: &HmacKey, secrets: &[&[u8]], info: &HkdfInfo) -> [[u8; 32]; N] {
     expand(salt.authenticate(secrets), info)
 }
 
-fn expand<const N: usize>(mut pseudorandom: [u8; 32], info: &HkdfInfo) -> [u8; N] {
+fn expand<const N: usize>(mut pseudorandom: [u8; 32], info: &HkdfInfo) -> [[u8; 32]; N] {
     let key = HmacKey::new(&pseudorandom);
     pseudorandom.zeroize();
-    let mut output = [0; N];
-    let mut step = key.authenticate_block(&info.first);
-    let mut counter = 1u8;
-    let mut chunks = output.chunks_mut(32).peekable();
-    while let Some(chunk) = chunks.next() {
-        for (byte, derived) in chunk.iter_mut().zip(&step) {
-            *byte = *derived;
-        }
-        if chunks.peek().is_some() {
-            counter = counter.saturating_add(1);
-            step = key.authenticate_block(&info.following(&step, counter));
-        }
+    let mut output = [[0; 32]; N];
+    let mut message = info.first;
+    for (block, next_counter) in output.iter_mut().zip(2..) {
+        *block = key.authenticate_block(&message);
+        message = info.following(block, next_counter);
     }
-    step.zeroize();
+    wipe(&mut message.0);
     output
 }
 
@@ -238,8 +236,15 @@ impl Hash {
             *place = bits.to_be_bytes();
         }
         compress256(&mut self.state, &[self.buffer]);
+        wipe(&mut self.buffer);
         self.state
     }
+}
+
+/// Overwrites a block that held key material; the compiler takes it for used and keeps the write.
+fn wipe(block: &mut [u8; 64]) {
+    *block = [0; 64];
+    std::hint::black_box(block);
 }
 
 fn to_bytes(words: &[u32; 8]) -> [u8; 32] {
@@ -284,20 +289,21 @@ mod tests {
             match vector["info"].as_str() {
                 Some("WhisperText") => {
                     let info = HkdfInfo::new(b"WhisperText");
-                    assert!(hkdf::<96>(&salt, &parts, &info).starts_with(&okm));
+                    assert!(hkdf::<3>(&salt, &parts, &info).concat().starts_with(&okm));
                 }
                 Some("WhisperRatchet") => {
                     let info = HkdfInfo::new(b"WhisperRatchet");
-                    assert_eq!(hkdf::<64>(&salt, &parts, &info)[..], okm);
+                    assert!(hkdf::<2>(&salt, &parts, &info).concat().starts_with(&okm));
                 }
                 Some("WhisperMessageKeys") => {
                     let info = HkdfInfo::new(b"WhisperMessageKeys");
-                    assert_eq!(hkdf::<80>(&salt, &parts, &info)[..], okm);
-                    assert_eq!(hkdf_of_secret::<80>(&array(&vector["ikm"]), &info)[..], okm);
+                    assert!(hkdf::<3>(&salt, &parts, &info).concat().starts_with(&okm));
+                    let derived = hkdf_of_secret::<3>(&array(&vector["ikm"]), &info).concat();
+                    assert!(derived.starts_with(&okm));
                 }
                 Some("WhisperGroup") => {
                     let info = HkdfInfo::new(b"WhisperGroup");
-                    assert_eq!(hkdf::<48>(&salt, &parts, &info)[..], okm);
+                    assert!(hkdf::<2>(&salt, &parts, &info).concat().starts_with(&okm));
                 }
                 Some(_) | None => continue,
             }

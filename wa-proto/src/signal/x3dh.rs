@@ -3,7 +3,6 @@
 //! Source: <https://signal.org/docs/specifications/x3dh/>; concatenation and labels: vectors `x3dh`.
 
 use rand::CryptoRng;
-use zeroize::Zeroizing;
 
 use super::chain::{ChainKey, RootKey};
 use super::hmac::{HkdfInfo, HmacKey, hkdf};
@@ -93,6 +92,6 @@ fn derive(
 ) -> (RootKey, ChainKey) {
     let fourth: &[u8] = fourth.map_or(&[], |secret| secret.as_bytes());
     let secrets = [&PREFIX, first.as_bytes(), second.as_bytes(), third.as_bytes(), fourth];
-    let output: Zeroizing<[u8; 64]> = Zeroizing::new(hkdf(&HmacKey::ZERO, &secrets, &TEXT));
-    RootKey::split(*output)
+    let [root, chain] = hkdf(&HmacKey::ZERO, &secrets, &TEXT);
+    (RootKey(root), ChainKey(chain))
 }
