@@ -1,5 +1,6 @@
 //! One connection after the other, with pauses between them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,8 +13,6 @@ use super::records::put_device;
 use crate::backoff::Backoff;
 use crate::status::{Disconnect, Status};
 use crate::store::{Changes, StoreError};
-
-use std::sync::Arc;
 
 /// Connects again and again until there is a reason not to; returns the final status.
 pub(super) async fn run(account: &Arc<Account>, stop: &CancellationToken) -> Status {
@@ -38,6 +37,7 @@ pub(super) async fn run(account: &Arc<Account>, stop: &CancellationToken) -> Sta
         account.set_port(None);
         match end {
             End::Restart => {}
+            End::Final(Status::LoggedOut) if may_start_over(account).await => is_prepared = false,
             End::Final(status) => return status,
             End::Stopped => return Status::Stopped,
             End::Lost { reason, online_for } => {
@@ -50,6 +50,14 @@ pub(super) async fn run(account: &Arc<Account>, stop: &CancellationToken) -> Sta
         }
     }
     Status::Stopped
+}
+
+/// Whether a device that the server does not know was never linked in the first place: the process
+/// died, or the connection, after the pairing was stored and before the server heard of it.
+async fn may_start_over(account: &Account) -> bool {
+    let device = account.records.device().await;
+    let never_logged_in = device.is_ok_and(|device| device.is_some_and(|device| device.login.login_counter == 0));
+    never_logged_in && !account.settings.require_paired
 }
 
 /// Reads what is stored, and makes a device if there is none. Answers a status if the client cannot

@@ -76,6 +76,7 @@ pub(super) async fn run(account: Arc<Account>, port: Port, mut stanzas: mpsc::Re
         clock,
         machine: Pairing::new(keys, account.settings.profile.clone()),
         answers: FuturesUnordered::new(),
+        is_open: false,
         code_wanted: None,
     };
     loop {
@@ -89,7 +90,8 @@ pub(super) async fn run(account: Arc<Account>, port: Port, mut stanzas: mpsc::Re
             Some((step, answer)) = linking.answers.next(), if !linking.answers.is_empty() => {
                 linking.answered(step, answer);
             }
-            Some(request) = requests.recv() => linking.request_code(request),
+            // Before the server has offered references, requests for codes wait.
+            Some(request) = requests.recv(), if linking.is_open => linking.request_code(request),
             () = timer => linking.machine.timed_out(clock.now(), &mut account.rng.clone()),
         }
     }
@@ -104,6 +106,7 @@ struct Linking<'a> {
     machine: Pairing,
     /// Requests without an answer yet.
     answers: FuturesUnordered<Waiting>,
+    is_open: bool,
     /// Who asked for the code that is being made.
     code_wanted: Option<oneshot::Sender<Result<String, PairingCodeError>>>,
 }
@@ -163,6 +166,7 @@ impl Linking<'_> {
         let events = &self.account.events;
         match event {
             PairingEvent::Qr { code, valid_until } => {
+                self.is_open = true;
                 self.account.set_status(Status::WaitingForScan);
                 events.tell(Event::Qr { code: code.to_text(), valid_until: self.wall_time(valid_until) });
             }

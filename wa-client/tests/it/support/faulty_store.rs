@@ -29,12 +29,7 @@ pub(crate) struct FaultyStore {
 impl FaultyStore {
     /// Strikes at the commit number `at`, counted from 0.
     pub(crate) fn new(inner: Arc<dyn AccountStore>, fault: Fault, at: usize) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            fault,
-            commits_left: AtomicUsize::new(at + 1),
-            struck: Notify::new(),
-        })
+        Arc::new(Self { inner, fault, commits_left: AtomicUsize::new(at + 1), struck: Notify::new() })
     }
 }
 
@@ -58,12 +53,10 @@ impl AccountStore for FaultyStore {
     }
 
     fn commit(&self, changes: Changes) -> StoreFuture<'_, ()> {
-        let left = self
-            .commits_left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let left = self.commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         // 1: this is the commit to strike at. 0: it has struck, and a process that died stays dead.
         match (left, self.fault) {
-            (Ok(2..) , _) | (Err(_), Fault::Refuse) => self.inner.commit(changes),
+            (Ok(2..), _) | (Err(_), Fault::Refuse) => self.inner.commit(changes),
             (Ok(_), Fault::Refuse) => {
                 self.struck.notify_one();
                 Box::pin(async { Err(StoreError::Refused("the test wants it so")) })

@@ -112,9 +112,8 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) 
         if shared.is_frozen.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        let left = shared.pieces_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-            (left > 0).then_some(left - 1)
-        });
+        let left =
+            shared.pieces_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| (left > 0).then_some(left - 1));
         if left == Err(0) {
             shared.pieces_left.store(-1, Ordering::SeqCst);
             shared.epoch.send_modify(|epoch| *epoch += 1);

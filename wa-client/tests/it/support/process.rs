@@ -26,11 +26,7 @@ impl Process {
 
     /// Starts a client that was prepared by the test.
     pub(crate) fn start_with(builder: ClientBuilder) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let guard = runtime.enter();
         let (client, events) = builder.start();
         drop(guard);
