@@ -3,13 +3,14 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use booking::account;
+use booking::account::{self, AccountState};
 use booking::demo;
 use booking::platform::Platform;
 use scheduler::link::Target;
 use scheduler::settings::Settings;
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts;
 use crate::program::Program;
 
 /// How often it is looked whether the demo's account is online.
@@ -52,7 +53,8 @@ pub async fn demo_account_online(platform: &Platform, stop: &CancellationToken) 
             continue;
         };
         let Ok(Some(found)) = account::of_business(&mut connection, business.id).await else { continue };
-        if let (account::AccountState::Online, Some(phone)) = (found.state, found.phone) {
+        let states = accounts::states(platform, std::slice::from_ref(&found)).await.unwrap_or_default();
+        if let (Some(Some(AccountState::Online)), Some(phone)) = (states.first(), found.phone) {
             return Some(format!("+{}", phone.expose()));
         }
     }

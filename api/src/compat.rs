@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use booking::account::{self, Account};
+use booking::account::{self, Account, AccountState};
 use booking::id::MessageId;
 use booking::language::Language;
 use booking::outbox::{self, MessageKind, MessageState, NewMessage};
@@ -24,6 +24,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::accounts;
 use crate::http::extract::BODY_MAX;
 
 /// How long an answer waits for the message to be taken by the server; later it tells that the message is queued.
@@ -88,19 +89,20 @@ type Answer = Result<Json<Value>, CompatError>;
 
 async fn show_health(State(state): State<CompatState>) -> Answer {
     let account = state.account().await?;
-    let is_ready = is_online(&account);
+    let now = state.state_of(&account).await?;
+    let is_ready = now == Some(AccountState::Online);
     Ok(Json(json!({
         "status": if is_ready { "healthy" } else { "initializing" },
         "service": "whatsapp-service",
         "ready": is_ready,
         "hasQR": state.qr(&account).is_some(),
-        "state": account.state.as_str(),
+        "state": now.map_or("offline", AccountState::as_str),
     })))
 }
 
 async fn show_qr(State(state): State<CompatState>) -> Answer {
     let account = state.account().await?;
-    let answer = if is_online(&account) {
+    let answer = if state.state_of(&account).await? == Some(AccountState::Online) {
         json!({ "authenticated": true, "message": "WhatsApp is already authenticated" })
     } else if let Some(qr) = state.qr(&account) {
         json!({
@@ -243,10 +245,15 @@ impl CompatState {
         first.ok_or_else(|| refusal(StatusCode::SERVICE_UNAVAILABLE, "No WhatsApp account", None))
     }
 
+    async fn state_of(&self, account: &Account) -> Result<Option<AccountState>, CompatError> {
+        let states = accounts::states(&self.platform, std::slice::from_ref(account)).await?;
+        Ok(states.into_iter().next().flatten())
+    }
+
     /// The account, if it is online.
     async fn ready(&self) -> Result<Account, CompatError> {
         let account = self.account().await?;
-        if is_online(&account) {
+        if self.state_of(&account).await? == Some(AccountState::Online) {
             return Ok(account);
         }
         let hint = Some("Please authenticate WhatsApp first");
@@ -305,10 +312,6 @@ impl CompatState {
 
 fn no_business() -> CompatError {
     refusal(StatusCode::SERVICE_UNAVAILABLE, "The account has no business", None)
-}
-
-fn is_online(account: &Account) -> bool {
-    account.state == account::AccountState::Online
 }
 
 fn filled(text: Option<String>) -> Option<String> {

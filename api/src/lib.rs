@@ -1,5 +1,6 @@
 //! The REST API, its OpenAPI document and its pages.
 
+pub mod accounts;
 pub mod authority;
 pub mod banner;
 pub mod compat;

@@ -1,5 +1,7 @@
 //! Putting the parts together from the settings, the same way in both programs.
 
+use std::time::Duration;
+
 use booking::clock::Clock;
 use booking::demo;
 use booking::entropy::Entropy;
@@ -13,6 +15,9 @@ use wa_client::store::SealingKey;
 use crate::dispatcher::DispatcherParts;
 use crate::link::Target;
 use crate::settings::{SandboxUrl, Settings, WhatsAppNetwork};
+
+/// How long the server may take to confirm a message: it answers within a second when it is well.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why the parts could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +64,7 @@ pub fn dispatcher_parts(settings: &Settings, platform: Platform, target: Target)
         target,
         sealing_key: SealingKey::new(*settings.whatsapp.sealing_key.expose_secret()),
         lease: settings.whatsapp.lease,
+        confirm_within: CONFIRM_WITHIN,
     }
 }
 

@@ -3,12 +3,12 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::account::{self, AccountState};
-use booking::platform::Platform;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::accounts;
 use crate::http::context::RequestContext;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::state::AppState;
@@ -77,9 +77,9 @@ async fn show_health(State(state): State<AppState>) -> (StatusCode, axum::Json<H
 }
 
 async fn whatsapp(state: &AppState) -> Result<WhatsAppHealthOut, booking::store::StoreError> {
-    let Platform { db, .. } = &state.platform;
-    let accounts = account::all(&mut db.read().await?, None, ACCOUNTS).await?;
-    let count = |wanted| accounts.iter().filter(|account| account.state == wanted).count();
+    let accounts = account::all(&mut state.platform.db.read().await?, None, ACCOUNTS).await?;
+    let states = accounts::states(&state.platform, &accounts).await?;
+    let count = |wanted| states.iter().filter(|state| **state == Some(wanted)).count();
     let online = count(AccountState::Online);
     Ok(WhatsAppHealthOut {
         state: match (accounts.len(), online) {

@@ -27,30 +27,29 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 /// Monday, 2026-01-12, 08:00 in Almaty.
-pub const NOW_MS: i64 = 1_768_186_800_000;
+pub(crate) const NOW_MS: i64 = 1_768_186_800_000;
 
 /// The API on a database of its own, without a port.
-pub struct TestApi {
-    pub router: Router,
-    pub platform: Platform,
-    pub clock: Arc<AtomicI64>,
+pub(crate) struct TestApi {
+    pub(crate) router: Router,
+    pub(crate) clock: Arc<AtomicI64>,
     _folder: TempDir,
 }
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl TestApi {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with_limit(None).await
     }
 
-    pub async fn with_limit(per_minute: Option<u32>) -> Self {
+    pub(crate) async fn with_limit(per_minute: Option<u32>) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let url = format!("sqlite://{}/booking.db", folder.path().display());
         let db = Db::connect(&url).await.expect("database opens");
@@ -64,8 +63,7 @@ impl TestApi {
             access: Duration::from_hours(1),
             refresh_days: 7,
         });
-        let state =
-            AppState { platform: platform.clone(), tokens, live: LiveAccounts::default(), texts: texts.clone() };
+        let state = AppState { platform, tokens, live: LiveAccounts::default(), texts: texts.clone() };
         let context = ContextSettings {
             texts,
             languages: vec![Language::Ru, Language::En, Language::Kk],
@@ -73,10 +71,10 @@ impl TestApi {
             trusted_proxies: Vec::new(),
             rate_limit: per_minute.map(|limit| RateLimit::new(limit, tokio::time::Instant::now())),
         };
-        Self { router: router(state, context), platform, clock, _folder: folder }
+        Self { router: router(state, context), clock, _folder: folder }
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.expect("the router answers");
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("body is read");
@@ -84,15 +82,15 @@ impl TestApi {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path, None, None).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.request(Method::POST, path, None, Some(body)).await
     }
 
-    pub async fn request(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
+    pub(crate) async fn request(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("accept-language", "en");
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -105,14 +103,14 @@ impl TestApi {
     }
 
     /// Signs in and gives the access token.
-    pub async fn login(&self, (email, password): (&str, &str)) -> String {
+    pub(crate) async fn login(&self, (email, password): (&str, &str)) -> String {
         let answer = self.post("/api/v1/login", json!({ "email": email, "password": password })).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         answer.body["access_token"].as_str().expect("token").to_owned()
     }
 
     /// Registers another business and gives its owner's access token.
-    pub async fn register(&self, subdomain: &str) -> String {
+    pub(crate) async fn register(&self, subdomain: &str) -> String {
         let answer = self.post("/api/v1/register", registration(subdomain)).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         answer.body["access_token"].as_str().expect("token").to_owned()
@@ -120,7 +118,7 @@ impl TestApi {
 }
 
 /// A valid registration of the business `subdomain`.
-pub fn registration(subdomain: &str) -> Value {
+pub(crate) fn registration(subdomain: &str) -> Value {
     json!({
         "email": format!("owner@{subdomain}.example.com"),
         "password": "correct horse battery",
@@ -132,7 +130,7 @@ pub fn registration(subdomain: &str) -> Value {
 }
 
 /// The body of the seed contract, at another time.
-pub fn visit(booking_date: &str) -> Value {
+pub(crate) fn visit(booking_date: &str) -> Value {
     json!({
         "subdomain": "demo",
         "client_phone": "+77779876543",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use booking::account;
+use booking::business;
 use booking::outbox;
 use booking::phone::Phone;
 use tokio::sync::watch;
@@ -99,10 +100,13 @@ impl AccountTask {
     async fn session(&mut self) -> Result<End, wa_client::store::StoreError> {
         let id = self.hold.account_id();
         let store = self.shared.stores.account(id.get()).await?;
-        let (client, mut events) = Client::builder(self.shared.link.endpoint().clone(), Arc::new(store))
-            .push_name(format!("booking {id}"))
-            .gate(self.shared.gate.clone())
-            .start();
+        // Whatever the last holder wrote down is over.
+        self.write_status(&Status::Connecting).await;
+        let mut builder = Client::builder(self.shared.link.endpoint().clone(), Arc::new(store));
+        if let Some(name) = self.business_name().await {
+            builder = builder.push_name(name);
+        }
+        let (client, mut events) = builder.gate(self.shared.gate.clone()).start();
         let (shown, qr) = watch::channel(None);
         self.shared.live.insert(id, LiveAccount { client: client.clone(), qr });
         let mut sender =
@@ -186,6 +190,14 @@ impl AccountTask {
         if let Err(error) = self.shared.link.scan(id, &code, known.as_ref().map(Phone::expose)).await {
             tracing::warn!(account.id = %id, "the simulated phone did not pair: {}", chain(&error));
         }
+    }
+
+    /// The name that clients see beside messages.
+    async fn business_name(&self) -> Option<String> {
+        let mut connection = self.shared.platform.db.read().await.ok()?;
+        let account = account::by_id(&mut connection, self.hold.account_id()).await.ok()??;
+        let business = business::by_id(&mut connection, account.business_id?).await.ok()??;
+        Some(business.name.as_str().to_owned())
     }
 
     async fn known_phone(&self) -> Option<Phone> {

@@ -56,6 +56,8 @@ pub struct DispatcherParts {
     pub sealing_key: SealingKey,
     /// How long a lease lasts without being renewed.
     pub lease: Duration,
+    /// How long the server may take to confirm a message; later it is sent again, under the same id.
+    pub confirm_within: Duration,
 }
 
 /// Delivers the messages of every account that this process can get hold of.
@@ -74,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) stores: SqlStores,
     pub(crate) gate: ConnectGate,
     pub(crate) live: LiveAccounts,
+    pub(crate) confirm_within: Duration,
     holder: String,
     lease: Duration,
 }
@@ -118,6 +121,7 @@ impl Dispatcher {
             stores: self.stores,
             gate: ConnectGate::default(),
             live: self.live,
+            confirm_within: self.parts.confirm_within,
             holder,
             lease: self.parts.lease,
         });

@@ -23,8 +23,6 @@ use super::{POLL, Shared, until};
 const IN_FLIGHT: usize = 16;
 /// Messages claimed at once. Those that are not sent when the process dies wait for the next holder of the account.
 const CLAIM: u32 = 16;
-/// How long one message may take from its claim to its ack.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Sends the due messages of one account.
 pub(crate) struct Sender {
@@ -128,7 +126,7 @@ impl Sender {
         if !self.hold.is_safe() {
             return;
         }
-        let options = SendOptions::default().id(&message.wa_message_id).deadline(DEADLINE);
+        let options = SendOptions::default().id(&message.wa_message_id).deadline(self.shared.confirm_within);
         let sent = self.client.send_text(message.phone.expose(), &message.text, options).await;
         let attempt = Attempt {
             shared: Arc::clone(&self.shared),

@@ -1,0 +1,7 @@
+//! Whole flows between the dispatcher, a database of its own and a sandbox.
+
+#![expect(clippy::indexing_slicing, reason = "a missing message fails the test, as it should")]
+
+mod delivery;
+mod support;
+mod takeover;

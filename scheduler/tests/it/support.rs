@@ -1,0 +1,210 @@
+//! A sandbox, a demo salon on a database file, and schedulers on it: as processes and in this one.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use booking::account::{self, AccountState};
+use booking::booking::{Actor, Booking, Cancellation, NewBooking, Source};
+use booking::business::{self, Business};
+use booking::clock::{Clock, Timestamp};
+use booking::entropy::Entropy;
+use booking::id::{MasterId, ServiceId};
+use booking::outbox::{self, MessageState, MessageStatus};
+use booking::phone::Phone;
+use booking::platform::Platform;
+use booking::policy::Policy;
+use booking::slots::{self, Item};
+use booking::{booking as visits, demo};
+use db::Db;
+use fixtures::sandbox::{InboxMessage, Sandbox, SandboxConfig};
+use scheduler::dispatcher::{Dispatcher, DispatcherParts, LiveAccounts};
+use scheduler::link::Target;
+use scheduler::settings::SandboxUrl;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wa_client::store::SealingKey;
+
+/// The number of the client who books.
+pub(crate) const CLIENT: &str = "77779876543";
+/// The longest that a test waits for something.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+const SEALING_KEY: [u8; 32] = [7; 32];
+
+/// The salon and its surroundings.
+pub(crate) struct Salon {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) platform: Platform,
+    pub(crate) business: Business,
+    folder: TempDir,
+}
+
+/// The `scheduler` program; dropping it is `kill -9`.
+pub(crate) struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // An error says that it was gone before.
+        if self.0.kill().is_ok() {
+            drop(self.0.wait());
+        }
+    }
+}
+
+/// A scheduler in this process.
+pub(crate) struct Running {
+    pub(crate) live: LiveAccounts,
+    pub(crate) stop: CancellationToken,
+    pub(crate) task: JoinHandle<()>,
+}
+
+impl Salon {
+    pub(crate) async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let config = SandboxConfig { no_tls: true, auto_deliver: true, ..SandboxConfig::default() };
+        let sandbox = Sandbox::start(config).await.expect("the sandbox starts");
+        let platform = platform(&folder, Clock::shifted(sandbox.clock().offset())).await;
+        demo::seed(&platform).await.expect("the demo is seeded");
+        let mut connection = platform.db.read().await.expect("connection");
+        let business = business::by_subdomain(&mut connection, demo::SUBDOMAIN).await.expect("read").expect("salon");
+        Self { sandbox, platform, business, folder }
+    }
+
+    /// Starts the `scheduler` program, with a short lease.
+    pub(crate) fn spawn_process(&self) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scheduler"));
+        command.env_clear().current_dir(self.folder.path());
+        // Four slashes begin an absolute path there.
+        let url = format!("sqlite:///{}", self.folder.path().join("booking.db").display());
+        command.env("DATABASE_URL", url).env("LEASE_SECONDS", "3");
+        command.env("SANDBOX_URL", self.sandbox.base_url()).env("SEALING_KEY", hex::encode(SEALING_KEY));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Process(command.spawn().expect("the scheduler starts"))
+    }
+
+    /// Starts a dispatcher in this process.
+    pub(crate) async fn spawn(&self) -> Running {
+        self.spawn_at(&self.sandbox).await
+    }
+
+    /// Starts a dispatcher in this process, at another sandbox.
+    pub(crate) async fn spawn_at(&self, sandbox: &Sandbox) -> Running {
+        let parts = DispatcherParts {
+            platform: self.platform.clone(),
+            target: Target::Sandbox(SandboxUrl::of(sandbox.address())),
+            sealing_key: SealingKey::new(SEALING_KEY),
+            lease: Duration::from_secs(3),
+            confirm_within: Duration::from_secs(1),
+        };
+        let dispatcher = Dispatcher::open(parts).await.expect("the dispatcher opens");
+        let (live, stop) = (dispatcher.live(), CancellationToken::new());
+        let task = tokio::spawn(dispatcher.run(stop.clone()));
+        Running { live, stop, task }
+    }
+
+    /// Waits until the salon's account is in `state`.
+    pub(crate) async fn wait_for(&self, state: AccountState) {
+        let reached = async {
+            loop {
+                let mut connection = self.platform.db.read().await.expect("connection");
+                let found = account::of_business(&mut connection, self.business.id).await.expect("read");
+                drop(connection);
+                if found.expect("account").state == state {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.expect("the account gets there in time");
+    }
+
+    /// Books the salon's first service at its `number`th free time on the day after tomorrow, for `phone`.
+    pub(crate) async fn book(&self, number: usize, phone: &str) -> Booking {
+        let phone: Phone = phone.parse().expect("phone");
+        let (master_id, service_id) = (MasterId::new(1), ServiceId::new(4));
+        let now = self.platform.clock.now();
+        let date = self.business.zone.date(now.plus(2 * 86_400));
+        let free = slots::free(&self.platform, &self.business, master_id, Some(service_id), date, date).await;
+        let new = NewBooking {
+            client_phone: &phone,
+            client_name: &"Иван Иванов".parse().expect("name"),
+            items: &[Item { service_id, master_id }],
+            start: free.expect("free times")[number].wall,
+            notes: &String::new().parse().expect("notes"),
+            language: None,
+            source: Source::Public,
+        };
+        visits::create(&self.platform, &self.business, &new).await.expect("the visit is booked")
+    }
+
+    /// Calls a visit off.
+    pub(crate) async fn cancel(&self, booking: &Booking) {
+        let cancellation = Cancellation { actor: Actor::Client, reason: None, version: None, late: false };
+        let cancelled = visits::cancel(&self.platform, booking.business_id, booking.id, &cancellation).await;
+        cancelled.expect("the visit is called off");
+    }
+
+    /// Waits until the messages of a visit are in `states`, in the order of their times.
+    pub(crate) async fn wait_for_states(&self, booking: &Booking, states: &[MessageState]) {
+        let reached = async {
+            loop {
+                let messages = self.messages(booking).await;
+                if messages.iter().map(|message| message.state).eq(states.iter().copied()) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+            panic!("{:?} is not {states:?}", self.messages(booking).await);
+        }
+    }
+
+    /// What became of the messages of a visit, in the order of their times.
+    pub(crate) async fn messages(&self, booking: &Booking) -> Vec<MessageStatus> {
+        let mut connection = self.platform.db.read().await.expect("connection");
+        outbox::of_booking(&mut connection, booking.business_id, booking.id).await.expect("messages")
+    }
+
+    /// Moves the sandbox's clock to `at`.
+    pub(crate) fn travel_to(&self, at: Timestamp) {
+        let ms = at.seconds() * 1000 - self.sandbox.clock().now_ms();
+        self.sandbox.clock().advance(ms);
+    }
+
+    /// Waits until `phone` shows `count` messages; gives all that it shows then.
+    pub(crate) async fn inbox(&self, phone: &str, count: usize) -> Vec<InboxMessage> {
+        let arrived = async {
+            loop {
+                let messages = self.sandbox.wait_inbox(phone, 0, Duration::from_millis(200)).await.expect("inbox");
+                if messages.len() >= count {
+                    return messages;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, arrived).await.expect("the messages arrive in time")
+    }
+}
+
+impl Running {
+    /// Lets it finish and give its accounts back.
+    pub(crate) async fn finish(self) {
+        self.stop.cancel();
+        self.task.await.expect("the dispatcher ends");
+    }
+}
+
+async fn platform(folder: &TempDir, clock: Clock) -> Platform {
+    let db = Db::connect(&database_url(folder)).await.expect("the database opens");
+    Platform::open(db, clock, Entropy::system(), Policy::default()).await.expect("the platform opens")
+}
+
+fn database_url(folder: &TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("booking.db").display())
+}
+
+/// What a message says.
+pub(crate) fn text(message: &InboxMessage) -> &str {
+    message.text.as_deref().unwrap_or_default()
+}

@@ -1,0 +1,60 @@
+//! What happens when the process that holds an account dies.
+
+use std::collections::BTreeSet;
+
+use booking::account::AccountState;
+
+use crate::support::{CLIENT, Salon};
+
+const DAY: i64 = 86_400;
+const HOUR: i64 = 3_600;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_kill_9_the_other_process_sends_the_reminders_each_once() {
+    let salon = Salon::open().await;
+    let first = salon.spawn_process();
+    salon.wait_for(AccountState::Online).await;
+    let second = salon.spawn_process();
+    let booking = salon.book(0, CLIENT).await;
+    salon.inbox(CLIENT, 1).await;
+    drop(first);
+    salon.travel_to(booking.starts_at.plus(-DAY));
+    salon.inbox(CLIENT, 2).await;
+    salon.travel_to(booking.starts_at.plus(-2 * HOUR));
+    let inbox = salon.inbox(CLIENT, 3).await;
+    drop(second);
+    let ids: BTreeSet<_> = inbox.iter().map(|message| message.id.as_str()).collect();
+    assert_eq!((inbox.len(), ids.len()), (3, 3), "{inbox:?}");
+    assert!(inbox.iter().all(|message| message.undecryptable.is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_while_it_sends_loses_and_repeats_nothing() {
+    let salon = Salon::open().await;
+    let phones: Vec<String> = (0..20).map(|number| format!("7777000{number:04}")).collect();
+    let first = salon.spawn_process();
+    salon.wait_for(AccountState::Online).await;
+    for phone in &phones {
+        salon.book(0, phone).await;
+    }
+    // Some have left by now and some have not.
+    salon.inbox(&phones[3], 1).await;
+    drop(first);
+    let second = salon.spawn_process();
+    for phone in &phones {
+        let inbox = salon.inbox(phone, 1).await;
+        assert!(inbox.len() == 1 && inbox[0].undecryptable.is_none(), "{inbox:?}");
+    }
+    drop(second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispatcher_that_ends_gives_its_accounts_back_at_once() {
+    let salon = Salon::open().await;
+    let running = salon.spawn().await;
+    salon.wait_for(AccountState::Online).await;
+    assert_eq!(running.live.count(), (1, 1));
+    running.finish().await;
+    let free = booking::lease::free_accounts(&salon.platform.db, salon.platform.clock.real_now(), 10).await;
+    assert_eq!(free.expect("accounts").len(), 1);
+}
