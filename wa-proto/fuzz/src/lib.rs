@@ -2,6 +2,8 @@
 //!
 //! The functions are here and not in the targets, so that a plain test can replay the corpus with them.
 
+mod signal;
+
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
@@ -23,7 +25,7 @@ const UNIX_NOW: u64 = 1_800_000_000;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the corpus of each is in the folder of that name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("node", node),
     ("plaintext", plaintext),
     ("frames", frames),
@@ -33,7 +35,12 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("client_handshake", client_handshake),
     ("server_handshake", server_handshake),
     ("connection", connection),
+    ("signal_message", signal_message),
+    ("sender_key_message", sender_key_message),
+    ("stored_record", stored_record),
 ];
+
+pub use self::signal::{sender_key_message, signal_message, stored_record};
 
 /// Decodes a node; what was read must be written and read the same from then on.
 pub fn node(data: &[u8]) {
