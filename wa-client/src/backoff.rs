@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::{Rng, RngExt};
 
 /// Longest delay, before jitter.
-const CAP: Duration = Duration::from_secs(900);
+const CAP: Duration = Duration::from_mins(15);
 /// Steps that "too many requests" adds, and that a stable connection does not take back.
 const RATE_LIMIT_STEPS: u32 = 5;
 /// A connection that held this long forgives the attempts before it.

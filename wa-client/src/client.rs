@@ -171,7 +171,6 @@ impl Client {
     ///
     /// Use one client per account and store: a second one with the same keys makes the server
     /// disconnect the first.
-    #[must_use]
     pub fn builder(endpoint: Endpoint, store: Arc<dyn AccountStore>) -> ClientBuilder {
         ClientBuilder { store, settings: Settings::new(endpoint) }
     }

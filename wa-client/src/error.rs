@@ -60,7 +60,13 @@ impl SendError {
             Self::Refused(refusal) => match refusal.reaction() {
                 RefusalReaction::BackOff | RefusalReaction::RetryLater => true,
                 // The rest is pointless to repeat, and some of it makes matters worse.
-                _ => false,
+                RefusalReaction::OtherNamespace
+                | RefusalReaction::RefreshGroup
+                | RefusalReaction::ForgetRecipient
+                | RefusalReaction::PauseNewContacts
+                | RefusalReaction::RefreshOwnDevices
+                | RefusalReaction::Fail
+                | _ => false,
             },
             Self::InvalidRecipient | Self::InvalidText | Self::NotOnWhatsApp | Self::Stopped | Self::Build(_) => false,
         }

@@ -108,7 +108,7 @@ fn numbers(arguments: &Bulk) -> Result<Vec<String>, Failure> {
 fn pause(seconds: f64) -> Result<Duration, Failure> {
     Duration::try_from_secs_f64(seconds)
         .ok()
-        .filter(|pause| *pause <= Duration::from_secs(3600))
+        .filter(|pause| *pause <= Duration::from_hours(1))
         .ok_or_else(|| Failure::message(Kind::Usage, "the pause is between 0 and 3600 seconds"))
 }
 

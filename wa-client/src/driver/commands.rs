@@ -47,7 +47,10 @@ pub(super) async fn run(
                     let _ = reply.send(outcome);
                     return None;
                 }
-                command => jobs.push(job(Arc::clone(account), command)),
+                command @ (Command::Send { .. }
+                | Command::CheckNumbers { .. }
+                | Command::Devices { .. }
+                | Command::PairingCode { .. }) => jobs.push(job(Arc::clone(account), command)),
             },
             Some(()) = jobs.next(), if !jobs.is_empty() => {}
             () = stop.cancelled() => return None,

@@ -256,7 +256,7 @@ pub(super) async fn check_numbers(
         let exists = user.and_then(|user| user.contact.as_ref()).and_then(|contact| match contact.registration {
             Registration::Registered => Some(true),
             Registration::NotRegistered | Registration::Invalid => Some(false),
-            _ => None,
+            Registration::Unknown | _ => None,
         });
         if exists == Some(true) {
             account.learn(&names, &mut changes).await?;

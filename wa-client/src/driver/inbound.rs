@@ -42,16 +42,18 @@ pub(super) async fn run(account: Arc<Account>, port: Port, mut stanzas: mpsc::Re
     Ok(())
 }
 
+/// A stanza, read.
+enum Read {
+    Message(Box<IncomingMessage>),
+    Receipt(Option<Box<wa_proto::stanza::Receipt>>),
+    Notification(Option<Box<wa_proto::stanza::Notification>>),
+    Other,
+}
+
 async fn handle(account: &Arc<Account>, port: &Port, stanza: &Stanza) -> Result<(), StoreError> {
     // Before the device is linked nothing of this is for us.
     let Some(own) = account.own_device() else { return Ok(()) };
     // A tree borrows from its frame, so the parts are taken out before the first wait.
-    enum Read {
-        Message(Box<IncomingMessage>),
-        Receipt(Option<Box<wa_proto::stanza::Receipt>>),
-        Notification(Option<Box<wa_proto::stanza::Notification>>),
-        Other,
-    }
     let (ack, read) = {
         let tree = stanza.tree();
         let node = tree.root();
@@ -184,7 +186,12 @@ impl Incoming<'_> {
             Outcome::Content(content) => self.content(content, &mut effects).await?,
             Outcome::Protocol(protocol) => self.protocol(protocol, &mut effects).await?,
             Outcome::Unreadable(unreadable) => self.unreadable(*unreadable, vault, &mut effects),
-            _ => {}
+            Outcome::Nothing
+            | Outcome::Duplicate
+            | Outcome::Rejected(_)
+            | Outcome::Unavailable(_)
+            | Outcome::Unencrypted
+            | _ => {}
         }
         Ok((opened.outcome, effects))
     }
@@ -349,7 +356,11 @@ impl Incoming<'_> {
     }
 
     /// Our keys with a new one-time prekey, which is stored and never uploaded.
-    fn retry_keys(&self, vault: &mut Vault<'_>, effects: &mut Effects) -> Option<wa_proto::stanza::prekeys::DeviceBundle> {
+    fn retry_keys(
+        &self,
+        vault: &mut Vault<'_>,
+        effects: &mut Effects,
+    ) -> Option<wa_proto::stanza::prekeys::DeviceBundle> {
         let id = vault.prekeys.next;
         let prekey = Prekey::generate_many(id, 1, &mut self.account.rng.clone()).pop()?;
         put_prekey(&mut effects.changes, &prekey);

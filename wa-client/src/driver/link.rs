@@ -1,5 +1,8 @@
 //! One connection: the `select!` at the heart of an account's task.
 
+mod end;
+mod opening;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -12,80 +15,27 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use wa_proto::cert::ServerVerified;
-use wa_proto::connection::{
-    CloseReason, Connection, Event as WireEvent, Output, REQUEST_TIMEOUT, RequestError, RequestId,
-    Settings as WireSettings, Stanza,
-};
+use wa_proto::connection::{CloseReason, Connection, Event as WireEvent, Output, REQUEST_TIMEOUT, RequestId, Stanza};
 use wa_proto::device::DeviceRecord;
 use wa_proto::node::NodeRef;
-use wa_proto::noise::HandshakeError;
-use wa_proto::payload::NotALogin;
-use wa_proto::proto::{ClientPayload, ProtobufMessage};
 use wa_proto::stanza::ib::{Aside, OFFLINE_BATCH, offline_batch};
-use wa_proto::stanza::login::{Failure, FailureReason, FailureStep, StreamError, StreamErrorStep, Success};
+use wa_proto::stanza::login::Success;
 use wa_proto::stanza::{Ack, AckClass, Direction, Rejection};
 
+pub(super) use self::end::End;
 use super::account::Account;
 use super::port::{Answer, Outgoing, Port};
 use super::time::Monotonic;
 use super::{inbound, login, pairing};
 use crate::error::QueryError;
 use crate::status::{Disconnect, Status};
-use crate::store::{Changes, StoreError};
-use crate::transport::{Transport, TransportError};
+use crate::store::Changes;
+use crate::transport::Transport;
 
 /// Stanzas that wait to be handled; while there are more, nothing is read from the socket.
 const INBOUND_QUEUE: usize = 256;
 /// Longest wait for the answer to the login.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How a connection ended.
-#[derive(Debug)]
-pub(super) enum End {
-    /// Connect again at once, as after pairing.
-    Restart,
-    /// Connect again after a pause.
-    Lost {
-        reason: Disconnect,
-        /// How long it was logged in.
-        online_for: Duration,
-    },
-    /// Do not connect again.
-    Final(Status),
-    /// The client was told to stop.
-    Stopped,
-}
-
-impl End {
-    pub(super) fn lost(reason: Disconnect) -> Self {
-        Self::Lost { reason, online_for: Duration::ZERO }
-    }
-
-    /// What a failure of the store means for the connection.
-    pub(super) fn from_store(error: &StoreError) -> Self {
-        tracing::error!(%error, "the store failed");
-        match error {
-            StoreError::Superseded => Self::Final(Status::Superseded),
-            StoreError::Sealed(_) | StoreError::Damaged(_) | StoreError::Migration(_) => {
-                Self::Final(Status::StoreFailed)
-            }
-            // What was not committed is delivered again after a reconnect.
-            StoreError::Database(_) | StoreError::Refused(_) => Self::lost(Disconnect::Store),
-        }
-    }
-
-    /// What a failed query means for the connection that cannot do without its answer.
-    pub(super) fn from_query(error: &QueryError) -> Self {
-        match error {
-            QueryError::Store(error) => Self::from_store(error),
-            QueryError::Disconnected | QueryError::NotOnline | QueryError::Stopped => Self::lost(Disconnect::Closed),
-            QueryError::TimedOut => Self::lost(Disconnect::Silent),
-            QueryError::Refused { code: 429, .. } => Self::lost(Disconnect::RateLimited),
-            QueryError::Refused { .. } => Self::lost(Disconnect::ServerTrouble),
-            QueryError::Malformed => Self::lost(Disconnect::Protocol),
-        }
-    }
-}
+const LOGIN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A job of one connection. An error ends the connection.
 pub(super) type Job = Pin<Box<dyn Future<Output = Result<(), End>> + Send>>;
@@ -97,7 +47,7 @@ pub(super) async fn run(account: &Arc<Account>, turn: Option<OwnedSemaphorePermi
         Ok(vault) => DeviceRecord::clone(&vault),
         Err(error) => return End::from_store(&error),
     };
-    let settings = match wire_settings(account, &device) {
+    let settings = match opening::settings(account, &device) {
         Ok(settings) => settings,
         Err(error) => {
             tracing::error!(%error, "the stored device cannot log in");
@@ -106,7 +56,7 @@ pub(super) async fn run(account: &Arc<Account>, turn: Option<OwnedSemaphorePermi
     };
     let transport = match Transport::connect(&account.settings.endpoint).await {
         Ok(transport) => transport,
-        Err(error) => return End::lost(unreachable(&error)),
+        Err(error) => return End::unreachable(&error),
     };
     let clock = Monotonic::start(account.settings.speed);
     let connection = Connection::open(settings, clock.now(), &mut account.rng.clone());
@@ -133,43 +83,6 @@ pub(super) async fn run(account: &Arc<Account>, turn: Option<OwnedSemaphorePermi
     link.jobs.push(Box::pin(inbound::run(Arc::clone(account), port, inbound)));
     let end = link.serve(outgoing, to_inbound, stop).await;
     link.finish(end).await
-}
-
-fn unreachable(error: &TransportError) -> Disconnect {
-    tracing::info!(%error, "could not connect");
-    match error {
-        TransportError::Tls(_) => Disconnect::Untrusted,
-        TransportError::Connect(_)
-        | TransportError::Refused { .. }
-        | TransportError::TimedOut
-        | TransportError::Closed
-        | TransportError::Broken(_) => Disconnect::Unreachable,
-    }
-}
-
-fn wire_settings(account: &Account, device: &DeviceRecord) -> Result<WireSettings, NotALogin> {
-    let settings = &account.settings;
-    let unix_now = account.now_seconds();
-    let push_name = settings.push_name.as_deref().or(device.login.push_name.as_deref());
-    let payload = match &device.linked {
-        Some(linked) => {
-            let counter = Some(device.login.login_counter);
-            let mut payload = ClientPayload::login(&linked.jid, &settings.profile, counter, device.login.lid_migrated)?;
-            payload.push_name = push_name.map(str::to_owned);
-            payload
-        }
-        None => ClientPayload::registration(&device.keys, &settings.profile, push_name),
-    };
-    let root = *settings.endpoint.root_key();
-    let resume = device.linked.as_ref().and(device.login.server_chain.as_deref());
-    Ok(WireSettings {
-        noise: device.keys.noise.clone(),
-        payload: payload.encode_to_vec(),
-        root,
-        unix_now,
-        resume: resume.and_then(|chain| ServerVerified::restore(chain, &root, unix_now).ok()),
-        routing_info: device.login.routing_info.clone(),
-    })
 }
 
 /// A connection that is being served.
@@ -342,7 +255,7 @@ impl Link<'_> {
         let node = tree.root();
         match node.tag() {
             "success" => self.succeeded(node),
-            "failure" => return Err(self.failed(node)),
+            "failure" => return Err(End::login_failure(node, self.account.now())),
             "ib" => self.asides(node),
             "ack" => self.acknowledged(node),
             "iq" => self.pair(stanza),
@@ -369,26 +282,6 @@ impl Link<'_> {
         self.jobs.push(Box::pin(login::run(account, port, success)));
     }
 
-    fn failed(&self, node: NodeRef<'_>) -> End {
-        let Ok(failure) = Failure::read(node) else { return End::lost(Disconnect::Protocol) };
-        tracing::warn!(reason = ?failure.reason, "the server refused the login");
-        match failure.reason.step() {
-            FailureStep::Reconnect => End::lost(Disconnect::ServerTrouble),
-            FailureStep::LoggedOut => End::Final(Status::LoggedOut),
-            FailureStep::UpdateVersion => End::Final(Status::Outdated),
-            FailureStep::Stop => End::Final(match failure.reason {
-                FailureReason::TemporaryBan { expires_in, .. } => {
-                    let until = expires_in.and_then(|time| self.account.now().checked_add(time).ok());
-                    Status::Banned { until }
-                }
-                _ => {
-                    let reason = node.attr_u64("reason").and_then(|reason| reason.try_into().ok());
-                    Status::Refused { reason: reason.unwrap_or(0) }
-                }
-            }),
-        }
-    }
-
     fn asides(&mut self, node: NodeRef<'_>) {
         for aside in Aside::read_all(node).unwrap_or_default() {
             match aside {
@@ -399,7 +292,7 @@ impl Link<'_> {
                 Aside::EdgeRouting(info) => self.keep_routing(info),
                 Aside::DowngradeWebclient => pairing::phone_too_old(self.account),
                 // Dirty state concerns collections that this client does not keep.
-                _ => {}
+                Aside::OfflinePreview(_) | Aside::OfflineEnd { .. } | Aside::Dirty { .. } | Aside::Unknown | _ => {}
             }
         }
     }
@@ -407,7 +300,10 @@ impl Link<'_> {
     fn spawn_send(&mut self, node: wa_proto::node::Node) {
         let port = self.port.clone();
         // A connection that ends meanwhile tells so itself.
-        self.jobs.push(Box::pin(async move { Ok(port.send(node).await.unwrap_or_default()) }));
+        self.jobs.push(Box::pin(async move {
+            drop(port.post(node).await);
+            Ok(())
+        }));
     }
 
     fn keep_routing(&mut self, info: Vec<u8>) {
@@ -462,12 +358,8 @@ impl Link<'_> {
     fn closed(&mut self, reason: CloseReason) -> End {
         match reason {
             CloseReason::Handshake { error, resumed } => {
-                tracing::warn!(%error, resumed, "the handshake failed");
                 self.has_failed_resumption = resumed;
-                End::lost(match error {
-                    HandshakeError::Certificate(_) => Disconnect::Untrusted,
-                    _ => Disconnect::Handshake,
-                })
+                End::handshake(&error)
             }
             CloseReason::HandshakeTimeout => End::lost(Disconnect::Handshake),
             CloseReason::Transport(error) => {
@@ -475,9 +367,9 @@ impl Link<'_> {
                 End::lost(Disconnect::Protocol)
             }
             CloseReason::StreamEnd => End::lost(Disconnect::ServerEnded),
-            CloseReason::StreamError(stanza) => stream_error(&stanza),
+            CloseReason::StreamError(stanza) => End::stream_error(&stanza),
             CloseReason::Silent => End::lost(Disconnect::Silent),
-            _ => End::lost(Disconnect::Closed),
+            CloseReason::Disconnected | _ => End::lost(Disconnect::Closed),
         }
     }
 
@@ -518,34 +410,9 @@ async fn forget_chain(account: &Account) {
     }
 }
 
-fn stream_error(stanza: &Stanza) -> End {
-    let Ok(error) = StreamError::read(stanza.tree().root()) else {
-        return End::lost(Disconnect::Protocol);
-    };
-    tracing::info!(?error, "the server ended the stream");
-    match error.step() {
-        StreamErrorStep::ReconnectNow => End::Restart,
-        StreamErrorStep::Reconnect => End::lost(Disconnect::ServerEnded),
-        StreamErrorStep::ReconnectSlowly => End::lost(Disconnect::RateLimited),
-        StreamErrorStep::LoggedOut => End::Final(Status::LoggedOut),
-        StreamErrorStep::StopReplaced => End::Final(Status::Replaced),
-    }
-}
-
 async fn sleep_at(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => pending().await,
-    }
-}
-
-impl From<RequestError> for QueryError {
-    fn from(error: RequestError) -> Self {
-        match error {
-            RequestError::Refused { code, backoff } => Self::Refused { code, backoff },
-            RequestError::TimedOut => Self::TimedOut,
-            RequestError::Closed => Self::Disconnected,
-            _ => Self::Malformed,
-        }
     }
 }

@@ -31,7 +31,12 @@ pub(super) async fn handle(account: &Arc<Account>, port: &Port, notification: No
             port.spawn(check_digest(Arc::clone(account), port.clone())).await;
             return Ok(());
         }
-        _ => {}
+        NotificationContent::Devices(_)
+        | NotificationContent::OwnDevices { .. }
+        | NotificationContent::IdentityChanged
+        | NotificationContent::PrivacyTokens(_)
+        | NotificationContent::Other { .. }
+        | _ => {}
     }
     let mut vault = account.vault().await?;
     let mut changes = Changes::new();
@@ -62,7 +67,11 @@ pub(super) async fn handle(account: &Arc<Account>, port: &Port, notification: No
         NotificationContent::PrivacyTokens(received) => {
             tokens::keep(account, &names, received, &mut changes).await?;
         }
-        _ => {}
+        NotificationContent::IdentityChanged
+        | NotificationContent::PrekeysLow { .. }
+        | NotificationContent::PrekeyDigest
+        | NotificationContent::Other { .. }
+        | _ => {}
     }
     vault.commit(changes).await?;
     account.events.publish(events);
@@ -86,23 +95,23 @@ async fn devices(
         Some(phone) => account.records.session(&phone).await?.identity().copied(),
         None => None,
     };
-    let (update, changed) = match change {
-        DevicesChange::Added(changed) => {
-            let signed = changed.signed.as_ref();
-            let update = signed.map(|signed| list.add(changed.device, signed, primary.as_ref()));
-            (update.and_then(Result::ok), changed)
+    let (patched, details) = match change {
+        DevicesChange::Added(added) => {
+            let signed = added.signed.as_ref();
+            let update = signed.map(|signed| list.add(added.device, signed, primary.as_ref()));
+            (update.and_then(Result::ok), added)
         }
-        DevicesChange::Removed(changed) => {
-            let signed = changed.signed.as_ref();
-            (list.remove(changed.device.id, signed, primary.as_ref()).ok(), changed)
+        DevicesChange::Removed(removed) => {
+            let signed = removed.signed.as_ref();
+            (list.remove(removed.device.id, signed, primary.as_ref()).ok(), removed)
         }
-        _ => {
+        DevicesChange::Updated { .. } | _ => {
             delete_device_list(changes, name);
             return Ok(());
         }
     };
-    match update {
-        Some(update) if agrees(names, &update, changed) => {
+    match patched {
+        Some(update) if agrees(names, &update, details) => {
             contacts::store_list(name, &update, changes);
         }
         // Sessions of devices that are gone are forgotten all the same.

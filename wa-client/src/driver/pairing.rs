@@ -134,7 +134,7 @@ impl Linking<'_> {
                 let _ = reply.send(Err(match error {
                     CodeRequestError::CodeIsLive => PairingCodeError::CodeActive,
                     CodeRequestError::MalformedNumber => PairingCodeError::InvalidNumber,
-                    _ => PairingCodeError::Query(QueryError::NotOnline),
+                    CodeRequestError::NotOpen | _ => PairingCodeError::Query(QueryError::NotOnline),
                 }));
             }
         }
@@ -191,7 +191,7 @@ impl Linking<'_> {
                 }));
             }
             // The connection ends, and the next one brings new codes.
-            _ => {}
+            PairingEvent::Exhausted | _ => {}
         }
     }
 
@@ -205,7 +205,9 @@ impl Linking<'_> {
             CodeEnd::Refused(RequestError::TimedOut) => (PairingFailure::CodeExpired, QueryError::TimedOut),
             CodeEnd::Refused(_) => (PairingFailure::CodeExpired, QueryError::Disconnected),
             CodeEnd::PhoneSilent => (PairingFailure::CodeMistyped, QueryError::TimedOut),
-            _ => (PairingFailure::CodeExpired, QueryError::Malformed),
+            CodeEnd::Expired | CodeEnd::NoReference | CodeEnd::RefreshWanted { .. } | _ => {
+                (PairingFailure::CodeExpired, QueryError::Malformed)
+            }
         };
         self.account.events.tell(Event::PairingFailed(failure));
         if let Some(reply) = self.code_wanted.take() {

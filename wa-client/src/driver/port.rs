@@ -41,10 +41,7 @@ impl Port {
     }
 
     /// Sends a typed request and reads its answer.
-    pub(super) async fn request<R: Request + Send>(&self, request: R) -> Result<R::Answer, QueryError>
-    where
-        R: 'static,
-    {
+    pub(super) async fn request<R: Request + Send + 'static>(&self, request: R) -> Result<R::Answer, QueryError> {
         let answer = self.query(move |id| request.to_node(id)).await?;
         Ok(iq::read_response::<R>(answer.tree().root())?)
     }
@@ -121,7 +118,7 @@ impl From<RequestError> for QueryError {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::Refused(refusal) => Self::Refused { code: refusal.code, backoff: refusal.backoff },
-            _ => Self::Malformed,
+            RequestError::Malformed(_) | _ => Self::Malformed,
         }
     }
 }

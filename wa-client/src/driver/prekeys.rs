@@ -99,16 +99,15 @@ pub(super) async fn rotate_if_due(account: &Account, port: &Port) -> Result<(), 
         let next = vault.keys.signed_prekey.id().next();
         // One that was offered before and may have arrived is offered again.
         let offered = account.records.signed_prekey(next).await?;
-        match offered {
-            Some(offered) => offered,
-            None => {
-                let identity = vault.keys.identity.private();
-                let fresh = SignedPrekey::generate(next, identity, &mut account.rng.clone());
-                let mut changes = Changes::new();
-                put_signed_prekey(&mut changes, &fresh);
-                vault.commit(changes).await?;
-                fresh
-            }
+        if let Some(offered) = offered {
+            offered
+        } else {
+            let identity = vault.keys.identity.private();
+            let fresh = SignedPrekey::generate(next, identity, &mut account.rng.clone());
+            let mut changes = Changes::new();
+            put_signed_prekey(&mut changes, &fresh);
+            vault.commit(changes).await?;
+            fresh
         }
     };
     let answer = port.request(RotateSignedPrekey((&fresh).into())).await;

@@ -68,7 +68,17 @@ fn meaning(kind: &StanzaKind) -> Option<ReceiptKind> {
         StanzaKind::Delivered | StanzaKind::Inactive => Some(ReceiptKind::Delivered),
         StanzaKind::Read => Some(ReceiptKind::Read),
         StanzaKind::Played => Some(ReceiptKind::Played),
-        _ => None,
+        StanzaKind::Sender
+        | StanzaKind::ReadSelf
+        | StanzaKind::PlayedSelf
+        | StanzaKind::ServerError
+        | StanzaKind::Retry
+        | StanzaKind::PeerMessage
+        | StanzaKind::HistorySync
+        | StanzaKind::CallRetry
+        | StanzaKind::View
+        | StanzaKind::Other(_)
+        | _ => None,
     }
 }
 

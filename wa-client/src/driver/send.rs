@@ -38,13 +38,12 @@ pub(super) async fn run(
 ) {
     let deadline = Instant::now().checked_add(options.deadline).unwrap_or_else(far_future);
     let mut rng = account.rng.clone();
-    let id = match &options.id {
-        Some(id) => MessageId::parse(id),
-        None => {
-            let own = account.own_names();
-            let user = own.pn().map(Jid::user).unwrap_or_default();
-            Ok(MessageId::generate(account.now_seconds(), user, &mut rng))
-        }
+    let id = if let Some(id) = &options.id {
+        MessageId::parse(id)
+    } else {
+        let own = account.own_names();
+        let user = own.pn().map(Jid::user).unwrap_or_default();
+        Ok(MessageId::generate(account.now_seconds(), user, &mut rng))
     };
     // In all of this: a caller that does not wait for an answer any more does not mind.
     let id = match id {
@@ -71,7 +70,7 @@ pub(super) async fn run(
 }
 
 fn far_future() -> Instant {
-    Instant::now() + Duration::from_secs(365 * 24 * 3600)
+    Instant::now() + Duration::from_hours(365 * 24)
 }
 
 /// The two ends a caller holds: the answer to the call, and the ack that goes into it.
@@ -113,13 +112,14 @@ impl Sending<'_> {
                     self.accepted(attempt, &prepared, &ack).await;
                     return Ok(Acked { timestamp: self.time_of(&ack) });
                 }
-                Err(refusal) => match (refusal.reaction(), attempt.refused()) {
-                    (RefusalReaction::OtherNamespace, Some(next)) => attempt = next,
-                    _ => {
+                Err(refusal) => {
+                    let next = (refusal.reaction() == RefusalReaction::OtherNamespace).then(|| attempt.refused());
+                    let Some(next) = next.flatten() else {
                         self.refused(refusal, &prepared).await;
                         return Err(SendError::Refused(refusal));
-                    }
-                },
+                    };
+                    attempt = next;
+                }
             }
             // The same message with the same id, encrypted anew: the next ack is for that.
             self.expected = account.acks.expect(self.id.as_str());
@@ -234,7 +234,11 @@ impl Sending<'_> {
         let outbound = outbound::encrypt(&send, &mut borrowed, &mut account.rng.clone());
         let outbound = outbound.map_err(|error| match error {
             outbound::OutboundError::NobodyReachable => SendError::NoUsableDevice,
-            error => SendError::Build(Box::new(error)),
+            error @ (outbound::OutboundError::ForeignTarget
+            | outbound::OutboundError::DuplicateTarget
+            | outbound::OutboundError::OwnDevice
+            | outbound::OutboundError::Encode(_)
+            | _) => SendError::Build(Box::new(error)),
         })?;
         let mut changes = Changes::new();
         for (device, address, record) in &targets {
@@ -309,7 +313,7 @@ impl Sending<'_> {
             }
             self.commit(changes).await
         };
-        self.report(learnt.await);
+        report(learnt.await);
     }
 
     /// Takes in what a refusal teaches.
@@ -325,11 +329,17 @@ impl Sending<'_> {
                     let own = self.account.own_names();
                     contacts::mark_stale(self.account, &own, &mut changes).await?;
                 }
-                _ => {}
+                RefusalReaction::OtherNamespace
+                | RefusalReaction::RefreshGroup
+                | RefusalReaction::BackOff
+                | RefusalReaction::RetryLater
+                | RefusalReaction::PauseNewContacts
+                | RefusalReaction::Fail
+                | _ => {}
             }
             self.commit(changes).await
         };
-        self.report(learnt.await);
+        report(learnt.await);
     }
 
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
@@ -338,11 +348,11 @@ impl Sending<'_> {
         }
         self.account.vault().await?.commit(changes).await
     }
+}
 
-    fn report(&self, stored: Result<(), StoreError>) {
-        if let Err(error) = stored {
-            tracing::warn!(%error, "what an ack taught could not be stored");
-        }
+fn report(stored: Result<(), StoreError>) {
+    if let Err(error) = stored {
+        tracing::warn!(%error, "what an ack taught could not be stored");
     }
 }
 

@@ -277,8 +277,8 @@ mod tests {
         (queue, events)
     }
 
-    fn rows(store: &Arc<dyn AccountStore>) -> impl Future<Output = usize> + '_ {
-        async { store.scan(Kind::Inbox, &[], None, 10_000).await.unwrap().len() }
+    async fn rows(store: &Arc<dyn AccountStore>) -> usize {
+        store.scan(Kind::Inbox, &[], None, 10_000).await.unwrap().len()
     }
 
     #[tokio::test]

@@ -55,7 +55,8 @@ fn refuse_exposed(path: &Path, file: &File) -> Result<(), KeyFileError> {
 
     let metadata = file.metadata().map_err(|source| KeyFileError::Io { path: path.into(), source })?;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(KeyFileError::Exposed { path: path.into(), mode }) }
+    let for_others = mode & 0o077;
+    if for_others == 0 { Ok(()) } else { Err(KeyFileError::Exposed { path: path.into(), mode }) }
 }
 
 #[cfg(not(unix))]

@@ -9,7 +9,7 @@ use wa_client::store::AccountStore;
 use wa_client::{Client, ClientBuilder, Endpoint, Event, Events};
 
 /// Longest wait for something that has to happen; long, because a busy machine is no failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running client.
 pub(crate) struct Process {
@@ -56,7 +56,7 @@ impl Process {
     /// Waits until the client is online.
     pub(crate) async fn online(&mut self) {
         let mut status = self.client.status();
-        let online = status.wait_for(|status| status.is_online());
+        let online = status.wait_for(wa_client::Status::is_online);
         timeout(PATIENCE, online).await.expect("not online in time").expect("the client is gone");
     }
 }
