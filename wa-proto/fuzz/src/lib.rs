@@ -19,13 +19,18 @@ use wa_proto::noise::{
 };
 use wa_proto::plaintext;
 
+mod parsers;
+
+pub use self::parsers::{message, pairing, stanza};
+pub use self::signal::{sender_key_message, signal_message, stored_record};
+
 const UNIX_NOW: u64 = 1_800_000_000;
 
 /// A target: what it does with an input.
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the corpus of each is in the folder of that name.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("node", node),
     ("plaintext", plaintext),
     ("frames", frames),
@@ -38,9 +43,10 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("signal_message", signal_message),
     ("sender_key_message", sender_key_message),
     ("stored_record", stored_record),
+    ("stanza", stanza),
+    ("pairing", pairing),
+    ("message", message),
 ];
-
-pub use self::signal::{sender_key_message, signal_message, stored_record};
 
 /// Decodes a node; what was read must be written and read the same from then on.
 pub fn node(data: &[u8]) {
