@@ -125,6 +125,9 @@ pub(crate) struct Listen {
     /// Stop after so many seconds; never if absent.
     #[arg(long = "for", value_name = "SECONDS")]
     pub(crate) seconds: Option<u64>,
+    /// Appear online: senders see two ticks, and the phone stops notifying for a while.
+    #[arg(long)]
+    pub(crate) available: bool,
     /// Stop after so many messages.
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,

@@ -14,7 +14,8 @@ use super::{Context, session};
 /// Prints until it is interrupted, or has printed or waited enough.
 pub(super) async fn run(context: &Context<'_>, arguments: &Listen) -> Result<(), Failure> {
     let store = session::open_store(context.global, context.sealing_key).await?;
-    let (client, mut events) = session::builder(context.global, &store)?.require_paired().start();
+    let (client, mut events) =
+        session::builder(context.global, &store)?.require_paired().available(arguments.available).start();
     let enough = async {
         match arguments.seconds {
             Some(seconds) => sleep(Duration::from_secs(seconds)).await,

@@ -79,6 +79,7 @@ pub(super) async fn run(account: &Arc<Account>, turn: Option<OwnedSemaphorePermi
         turn,
         wake: None,
         has_failed_resumption: false,
+        offline: Offline::default(),
     };
     link.jobs.push(Box::pin(inbound::run(Arc::clone(account), port, inbound)));
     let end = link.serve(outgoing, to_inbound, stop).await;
@@ -109,6 +110,29 @@ struct Link<'a> {
     wake: Option<Duration>,
     /// The server did not prove to be the one of last time.
     has_failed_resumption: bool,
+    offline: Offline,
+}
+
+/// How much of the backlog is still to come.
+#[derive(Debug, Default)]
+struct Offline {
+    /// Stanzas that the server announced and has not delivered.
+    left: u64,
+    /// Stanzas that were asked for and have not arrived.
+    asked: u64,
+}
+
+impl Offline {
+    /// Counts a stanza of the backlog; true if more has to be asked for.
+    fn has_arrived(&mut self) -> bool {
+        self.left = self.left.saturating_sub(1);
+        self.asked = self.asked.saturating_sub(1);
+        let more = self.left > 0 && self.asked == 0;
+        if more {
+            self.asked = OFFLINE_BATCH.into();
+        }
+        more
+    }
 }
 
 impl Link<'_> {
@@ -261,6 +285,10 @@ impl Link<'_> {
             "iq" => self.pair(stanza),
             "notification" if pairing::concerns(node) => self.pair(stanza),
             "message" | "receipt" | "notification" | "call" | "status" | "appdata" => {
+                let asks_for_more = node.value("offline").is_some() && self.offline.has_arrived();
+                if asks_for_more {
+                    self.spawn_send(offline_batch(OFFLINE_BATCH));
+                }
                 self.backlog.push_back(stanza);
             }
             // Nothing that is acted on yet, and nothing that wants an answer.
@@ -287,12 +315,14 @@ impl Link<'_> {
             match aside {
                 Aside::OfflinePreview(counts) if counts.count > 0 => {
                     tracing::debug!(count = counts.count, "a backlog of {} waits", counts.count);
+                    self.offline = Offline { left: counts.count, asked: OFFLINE_BATCH.into() };
                     self.spawn_send(offline_batch(OFFLINE_BATCH));
                 }
+                Aside::OfflineEnd { .. } => self.offline = Offline::default(),
                 Aside::EdgeRouting(info) => self.keep_routing(info),
                 Aside::DowngradeWebclient => pairing::phone_too_old(self.account),
                 // Dirty state concerns collections that this client does not keep.
-                Aside::OfflinePreview(_) | Aside::OfflineEnd { .. } | Aside::Dirty { .. } | Aside::Unknown | _ => {}
+                Aside::OfflinePreview(_) | Aside::Dirty { .. } | Aside::Unknown | _ => {}
             }
         }
     }

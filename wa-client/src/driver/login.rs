@@ -1,6 +1,7 @@
 //! What happens after the server has accepted the login, until the client is online.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wa_proto::messaging::addressing::Names;
 use wa_proto::stanza::chatstate::PresenceRequest;
@@ -14,6 +15,9 @@ use super::prekeys;
 use crate::error::QueryError;
 use crate::status::Status;
 use crate::store::{Changes, StoreError};
+
+/// How often a connection that holds is looked after: daily.
+const UPKEEP: Duration = Duration::from_hours(24);
 
 /// Takes in what the server says, puts the prekeys in order, and goes online.
 ///
@@ -43,6 +47,9 @@ async fn remember(account: &Account, success: &Success) -> Result<(), StoreError
     let mut vault = account.vault().await?;
     let device = vault.device_mut();
     device.login.login_counter = device.login.login_counter.saturating_add(1);
+    if let Some(name) = &account.settings.push_name {
+        device.login.push_name = Some(name.clone());
+    }
     if let Some(linked) = &mut device.linked
         && let Some(lid) = &success.lid
         && *lid != linked.lid
@@ -59,7 +66,8 @@ async fn remember(account: &Account, success: &Success) -> Result<(), StoreError
     vault.commit(changes).await
 }
 
-/// What is done once the client is online, and what may fail without harm.
+/// What is done once the client is online and every day that it stays so, and what may fail without
+/// harm.
 async fn settle(account: &Account, port: &Port, success: &Success) -> Result<(), End> {
     let now_ms = u64::try_from(account.now().as_millisecond()).unwrap_or(0);
     let offset = success.time.map_or(0, |time| {
@@ -68,9 +76,18 @@ async fn settle(account: &Account, port: &Port, success: &Success) -> Result<(),
     });
     // A connection that ends meanwhile tells so itself.
     let _ = port.send(unified_session(unified_session_id(now_ms, offset))).await;
-    if let Some(presence) = presence(account) {
+    let name = account.vault().await.map(|vault| vault.login.push_name.clone());
+    if let Some(presence) = presence(account, name.map_err(|error| End::from_store(&error))?) {
         let _ = port.send(presence.to_node()).await;
     }
+    loop {
+        rotate(account, port).await?;
+        tokio::time::sleep(account.settings.scaled(UPKEEP)).await;
+        purge(account).await.map_err(|error| End::from_store(&error))?;
+    }
+}
+
+async fn rotate(account: &Account, port: &Port) -> Result<(), End> {
     match prekeys::rotate_if_due(account, port).await {
         Err(QueryError::Store(error)) => Err(End::from_store(&error)),
         Err(error) => {
@@ -81,9 +98,16 @@ async fn settle(account: &Account, port: &Port, success: &Success) -> Result<(),
     }
 }
 
+/// Removes what has expired: sent messages of more than a week ago, marks of received ones.
+async fn purge(account: &Account) -> Result<(), StoreError> {
+    let mut changes = Changes::new();
+    changes.purge(account.now().as_second());
+    account.vault().await?.commit(changes).await
+}
+
 /// How we appear. Without a name the server wants to hear nothing.
-fn presence(account: &Account) -> Option<PresenceRequest> {
-    let name = account.settings.push_name.clone()?;
+fn presence(account: &Account, name: Option<String>) -> Option<PresenceRequest> {
+    let name = name?;
     Some(if account.settings.is_available {
         PresenceRequest::Available { name }
     } else {

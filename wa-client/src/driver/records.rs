@@ -1,5 +1,8 @@
 //! The records of an account, typed: the only place that knows their keys and bytes.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use wa_proto::device::DeviceRecord;

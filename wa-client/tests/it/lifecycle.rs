@@ -163,6 +163,31 @@ async fn tls_is_checked_against_the_given_authority() {
 }
 
 #[tokio::test]
+async fn prekeys_are_uploaded_and_topped_up_and_never_offered_twice() {
+    let scene = Scene::start().await;
+    let store = Arc::new(MemoryStore::new());
+    let mut salon = scene.linked(store.clone(), SALON).await;
+    let prekeys = |scene: &Scene| {
+        let device = &scene.sandbox.phone(SALON).unwrap().devices[0];
+        (device.prekeys, device.replaced_prekeys)
+    };
+    let (full, _) = prekeys(&scene);
+    assert!(full > 800, "{full}");
+    // Each stranger who writes takes one.
+    for number in 0..3 {
+        let stranger = format!("7702000000{number}");
+        let new = fixtures::sandbox::NewPhone { phone: Some(stranger.clone()), ..Default::default() };
+        scene.sandbox.create_phone(new).unwrap();
+        scene.sandbox.send_from_phone(&stranger, SALON, "hello").unwrap();
+        next_message(&mut salon).await;
+    }
+    assert_eq!(prekeys(&scene), (full - 3, 0));
+    salon.client.shutdown().await;
+    let _salon = scene.linked(store, SALON).await;
+    assert_eq!(prekeys(&scene), (full - 3, 0));
+}
+
+#[tokio::test]
 async fn a_shutdown_closes_the_connection_and_ends_the_events() {
     let scene = Scene::start().await;
     let mut salon = scene.linked(Arc::new(MemoryStore::new()), SALON).await;
