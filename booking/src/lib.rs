@@ -72,4 +72,6 @@ pub mod lease;
 pub mod outbox;
 pub mod text;
 
+pub mod idempotency;
+
 pub mod demo;

@@ -22,6 +22,7 @@ pub const COMPONENT: Component = Component {
         step!(2, "catalogue", "0002_catalogue.sql"),
         step!(3, "bookings", "0003_bookings.sql"),
         step!(4, "delivery", "0004_delivery.sql"),
+        step!(5, "idempotency", "0005_idempotency.sql"),
     ],
 };
 

@@ -5,6 +5,7 @@ mod bookings;
 mod concurrency;
 mod crash;
 mod delivery;
+mod idempotency;
 mod people;
 mod salon;
 mod tenants;

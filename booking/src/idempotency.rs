@@ -1,0 +1,142 @@
+//! Requests that may be repeated safely: the first one acts, the others get its answer.
+//!
+//! ```text
+//!  begin ─► Act ─► (the request acts) ─► finish ─► Replay for a day
+//!    │        └──► forget: it failed and changed nothing, the key is free
+//!    └─ the same key meanwhile: UnderWay; with another request: Mismatch
+//! ```
+//!
+//! Keys and requests are kept as hashes. A process that dies between acting and finishing leaves a key under way,
+//! which is free again after [`ABANDONED_AFTER`] seconds: the request then acts once more, and what guards its effect
+//! against doubles has to be the schema, as it is for visits.
+
+use db::Db;
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::store::StoreError;
+
+/// How long an answer is kept, in seconds.
+pub const KEPT_FOR: i64 = 2 * 86_400;
+/// After how many seconds a request that did not finish counts as dead.
+pub const ABANDONED_AFTER: i64 = 60;
+
+/// A request under a key, which it holds until it is finished or forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    scope: &'static str,
+    key_hash: [u8; 32],
+    since: Timestamp,
+}
+
+/// What to do about a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begin {
+    /// It is the first: act, then [`finish`] or [`forget`].
+    Act(Ticket),
+    /// It was answered before: answer the same.
+    Replay {
+        /// The status of the answer.
+        status: i64,
+        /// The body of the answer.
+        answer: String,
+    },
+    /// The same request is under way.
+    UnderWay,
+    /// The key was used for another request.
+    Mismatch,
+}
+
+/// Looks a request up under a key; `scope` keeps the keys of different operations apart.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn begin(
+    db: &Db,
+    scope: &'static str,
+    key: &str,
+    request: &[u8],
+    now: Timestamp,
+) -> Result<Begin, StoreError> {
+    let (key_hash, request_hash): ([u8; 32], [u8; 32]) = (hash(key.as_bytes()), hash(request));
+    let mut tx = db.begin().await?;
+    db::execute!(&mut tx, "delete from idempotency_keys where created_at < $1", now.plus(-KEPT_FOR))?;
+    let taken = db::execute!(
+        &mut tx,
+        "insert into idempotency_keys (scope, key_hash, request_hash, created_at) values ($1, $2, $3, $4)
+         on conflict (scope, key_hash) do update
+             set request_hash = excluded.request_hash, created_at = excluded.created_at
+             where idempotency_keys.status is null and idempotency_keys.created_at <= $5",
+        scope,
+        key_hash.as_slice(),
+        request_hash.as_slice(),
+        now,
+        now.plus(-ABANDONED_AFTER),
+    )?;
+    if taken > 0 {
+        tx.commit().await?;
+        return Ok(Begin::Act(Ticket { scope, key_hash, since: now }));
+    }
+    let row = db::fetch_one!(
+        &mut tx,
+        Row,
+        "select request_hash, status, answer from idempotency_keys where scope = $1 and key_hash = $2",
+        scope,
+        key_hash.as_slice(),
+    )?;
+    tx.commit().await?;
+    Ok(match row {
+        Row { request_hash: before, .. } if before != request_hash => Begin::Mismatch,
+        Row { status: Some(status), answer: Some(answer), .. } => Begin::Replay { status, answer },
+        Row { .. } => Begin::UnderWay,
+    })
+}
+
+/// Keeps the answer of a request that acted.
+///
+/// # Errors
+///
+/// [`StoreError`]: the key stays under way then, until it counts as abandoned.
+pub async fn finish(db: &Db, ticket: &Ticket, status: i64, answer: &str) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    db::execute!(
+        &mut tx,
+        "update idempotency_keys set status = $4, answer = $5
+         where scope = $1 and key_hash = $2 and created_at = $3 and status is null",
+        ticket.scope,
+        ticket.key_hash.as_slice(),
+        ticket.since,
+        status,
+        answer,
+    )?;
+    Ok(tx.commit().await?)
+}
+
+/// Frees the key of a request that failed and changed nothing.
+///
+/// # Errors
+///
+/// [`StoreError`]: the key stays under way then, until it counts as abandoned.
+pub async fn forget(db: &Db, ticket: &Ticket) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    db::execute!(
+        &mut tx,
+        "delete from idempotency_keys where scope = $1 and key_hash = $2 and created_at = $3 and status is null",
+        ticket.scope,
+        ticket.key_hash.as_slice(),
+        ticket.since,
+    )?;
+    Ok(tx.commit().await?)
+}
+
+fn hash(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    request_hash: Vec<u8>,
+    status: Option<i64>,
+    answer: Option<String>,
+}
