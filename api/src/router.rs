@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::Redirect;
 use axum::routing::get;
+use axum::{Extension, Router};
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -25,10 +25,12 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Builds the API's router.
 pub fn router(state: AppState, context: ContextSettings) -> Router {
     let (routes, document) = resources().split_for_parts();
+    let platform = Extension(state.platform.clone());
     routes
         .with_state(state)
         .merge(docs::routes(&document))
         .route("/", get(|| async { Redirect::to("/api/docs/") }))
+        .layer(platform)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(middleware::from_fn_with_state(Arc::new(context), with_context))

@@ -76,7 +76,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn body_error(status: StatusCode) -> ApiError {
     if status == StatusCode::PAYLOAD_TOO_LARGE {
-        ApiError::new(ProblemKind::BodyTooLarge).with("kilobytes", (BODY_MAX / 1024).to_string())
+        ApiError::body_too_large()
     } else {
         ApiError::new(ProblemKind::MalformedRequest).with("problem", "")
     }

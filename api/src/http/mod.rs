@@ -2,6 +2,7 @@
 
 pub mod context;
 pub mod extract;
+pub mod idempotency;
 pub mod language;
 pub mod problem;
 pub mod rate_limit;

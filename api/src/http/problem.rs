@@ -8,6 +8,7 @@ use booking::language::Language;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::extract::BODY_MAX;
 use super::slot::SlotOut;
 use super::texts::{Parameters, Texts};
 
@@ -141,6 +142,8 @@ problem_kinds! {
     ServiceNotOffered = UNPROCESSABLE_ENTITY "service-not-offered";
     /// The same `Idempotency-Key` came with another body.
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused";
+    /// The first request with this `Idempotency-Key` is not finished yet.
+    RequestUnderWay = CONFLICT "request-under-way";
     /// The client address is over its limit.
     TooManyRequests = TOO_MANY_REQUESTS "too-many-requests";
     /// A fault of ours.
@@ -221,6 +224,12 @@ impl ApiError {
     #[must_use]
     pub fn caused(kind: ProblemKind, cause: &(dyn std::error::Error + 'static)) -> Self {
         Self { cause: Some(scheduler::telemetry::chain(cause)), ..Self::new(kind) }
+    }
+
+    /// Makes the error of a body over [`BODY_MAX`].
+    #[must_use]
+    pub fn body_too_large() -> Self {
+        Self::new(ProblemKind::BodyTooLarge).with("kilobytes", (BODY_MAX / 1024).to_string())
     }
 
     /// Adds a parameter of the detail text.

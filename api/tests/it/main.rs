@@ -6,6 +6,7 @@ mod auth;
 mod bad_input;
 mod bookings;
 mod document;
+mod idempotency;
 mod limits;
 mod program;
 mod public;

@@ -28,7 +28,7 @@ use wa_client::store::SealingKey;
 /// The number of the client who books.
 pub(crate) const CLIENT: &str = "77779876543";
 /// The longest that a test waits for something.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const SEALING_KEY: [u8; 32] = [7; 32];
 
 /// The salon and its surroundings.
@@ -155,9 +155,8 @@ impl Salon {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
-            panic!("{:?} is not {states:?}", self.messages(booking).await);
-        }
+        let in_time = tokio::time::timeout(PATIENCE, reached).await.is_ok();
+        assert!(in_time, "{:?} is not {states:?}", self.messages(booking).await);
     }
 
     /// What became of the messages of a visit, in the order of their times.
