@@ -49,7 +49,7 @@ const DEFAULT_DEADLINE: Duration = Duration::from_secs(75);
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Box<Command>>,
     status: watch::Receiver<Status>,
     own: watch::Receiver<Option<OwnAccount>>,
 }
@@ -211,7 +211,7 @@ impl Client {
         let (reply, answer) = oneshot::channel();
         let text = text.to_owned();
         let command = Command::Send { to, text, options, reply };
-        self.commands.send(command).await.map_err(|_| SendError::Stopped)?;
+        self.commands.send(Box::new(command)).await.map_err(|_| SendError::Stopped)?;
         self.reply(answer).await.unwrap_or(Err(SendError::Stopped))
     }
 
@@ -249,7 +249,7 @@ impl Client {
         }
         let (reply, answer) = oneshot::channel();
         let command = Command::PairingCode { phone, reply };
-        self.commands.send(command).await.map_err(|_| QueryError::Stopped)?;
+        self.commands.send(Box::new(command)).await.map_err(|_| QueryError::Stopped)?;
         self.reply(answer).await.unwrap_or(Err(PairingCodeError::Query(QueryError::Stopped)))
     }
 
@@ -266,7 +266,7 @@ impl Client {
     /// Closes the connection and stops the account's task; returns when it has stopped.
     pub async fn shutdown(&self) {
         let (done, stopped) = oneshot::channel();
-        if self.commands.send(Command::Shutdown { done }).await.is_ok() {
+        if self.commands.send(Box::new(Command::Shutdown { done })).await.is_ok() {
             self.reply(stopped).await;
         }
     }
@@ -276,7 +276,7 @@ impl Client {
         command: impl FnOnce(oneshot::Sender<Result<T, QueryError>>) -> Command,
     ) -> Result<T, QueryError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| QueryError::Stopped)?;
+        self.commands.send(Box::new(command(reply))).await.map_err(|_| QueryError::Stopped)?;
         self.reply(answer).await.unwrap_or(Err(QueryError::Stopped))
     }
 }

@@ -125,9 +125,9 @@ pub(crate) struct Listen {
     /// Stop after so many seconds; never if absent.
     #[arg(long = "for", value_name = "SECONDS")]
     pub(crate) seconds: Option<u64>,
-    /// Appear online: senders see two ticks, and the phone stops notifying for a while.
+    /// Stay in the background: the phone goes on notifying, and senders do not see that a message has arrived here.
     #[arg(long)]
-    pub(crate) available: bool,
+    pub(crate) background: bool,
     /// Stop after so many messages.
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,

@@ -15,7 +15,7 @@ use super::{Context, session};
 pub(super) async fn run(context: &Context<'_>, arguments: &Listen) -> Result<(), Failure> {
     let store = session::open_store(context.global, context.sealing_key).await?;
     let (client, mut events) =
-        session::builder(context.global, &store)?.require_paired().available(arguments.available).start();
+        session::builder(context.global, &store)?.require_paired().available(!arguments.background).start();
     let enough = async {
         match arguments.seconds {
             Some(seconds) => sleep(Duration::from_secs(seconds)).await,

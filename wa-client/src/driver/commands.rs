@@ -30,14 +30,14 @@ type Job = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Returns who wants to hear that everything has stopped.
 pub(super) async fn run(
     account: &Arc<Account>,
-    commands: &mut mpsc::Receiver<Command>,
+    commands: &mut mpsc::Receiver<Box<Command>>,
     stop: &CancellationToken,
 ) -> Option<oneshot::Sender<()>> {
     let mut jobs: FuturesUnordered<Job> = FuturesUnordered::new();
     loop {
         let has_room = jobs.len() < MAX_JOBS;
         tokio::select! {
-            command = commands.recv(), if has_room => match command? {
+            command = commands.recv(), if has_room => match *command? {
                 Command::Shutdown { done } => return Some(done),
                 Command::Logout { reply } => {
                     // Nobody polls the jobs any more, and one of them may hold the vault.

@@ -45,7 +45,7 @@ pub(crate) use account::{Account, Settings};
 use crate::client::Command;
 
 /// Runs an account until its handles are gone, it is told to stop, or its connection ended for good.
-pub(crate) async fn run(account: Arc<Account>, mut commands: mpsc::Receiver<Command>) {
+pub(crate) async fn run(account: Arc<Account>, mut commands: mpsc::Receiver<Box<Command>>) {
     let stop = CancellationToken::new();
     let connections = async {
         let status = connections::run(&account, &stop).await;

@@ -77,6 +77,7 @@ pub(super) async fn run(account: Arc<Account>, port: Port, mut stanzas: mpsc::Re
         machine: Pairing::new(keys, account.settings.profile.clone()),
         answers: FuturesUnordered::new(),
         is_open: false,
+        last_written: None,
         code_wanted: None,
     };
     loop {
@@ -107,6 +108,8 @@ struct Linking<'a> {
     /// Requests without an answer yet.
     answers: FuturesUnordered<Waiting>,
     is_open: bool,
+    /// Tells when the last stanza is written.
+    last_written: Option<oneshot::Receiver<()>>,
     /// Who asked for the code that is being made.
     code_wanted: Option<oneshot::Sender<Result<String, PairingCodeError>>>,
 }
@@ -145,12 +148,21 @@ impl Linking<'_> {
         loop {
             match self.machine.poll() {
                 PairingOutput::Persist(change) => persist(self.account, &change).await?,
+                // What follows is not held up by the write: the server ends the connection as soon as it has our
+                // signature, and the application is to hear of the pairing all the same.
                 PairingOutput::Transmit(node) => {
-                    self.port.send(node).await.map_err(|error| End::from_query(&error))?;
+                    let written = self.port.enqueue(node).await;
+                    self.last_written = Some(written.map_err(|error| End::from_query(&error))?);
                 }
                 PairingOutput::Request(request) => self.request(request),
                 PairingOutput::Event(event) => self.event(event),
-                PairingOutput::Disconnect => return Err(End::lost(Disconnect::PairingExpired)),
+                PairingOutput::Disconnect => {
+                    if let Some(written) = self.last_written.take() {
+                        // If the connection ends first, there is nobody to tell.
+                        let _ = written.await;
+                    }
+                    return Err(End::lost(Disconnect::PairingExpired));
+                }
                 PairingOutput::Idle { until } => return Ok(until),
             }
         }

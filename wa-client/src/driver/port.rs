@@ -67,9 +67,15 @@ impl Port {
 
     /// Sends a stanza; returns when it is written to the socket.
     pub(super) async fn send(&self, node: Node) -> Result<(), QueryError> {
+        let written = self.enqueue(node).await?;
+        written.await.map_err(|_| QueryError::Disconnected)
+    }
+
+    /// Sends a stanza; what is returned resolves when it is written to the socket.
+    pub(super) async fn enqueue(&self, node: Node) -> Result<oneshot::Receiver<()>, QueryError> {
         let (written, done) = oneshot::channel();
         self.put(Outgoing::Node { node: Box::new(node), written: Some(written) }).await?;
-        done.await.map_err(|_| QueryError::Disconnected)
+        Ok(done)
     }
 
     /// Sends a stanza without waiting until it is written.
