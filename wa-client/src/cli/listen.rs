@@ -25,12 +25,28 @@ pub(super) async fn run(context: &Context<'_>, arguments: &Listen) -> Result<(),
     let outcome = tokio::select! {
         outcome = print_events(context, arguments.count, &client, &mut events) => outcome,
         () = enough => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Failure::from),
+        interrupted = interrupted() => interrupted.map_err(Failure::from),
     };
     // What was printed shall not be printed again by the next `listen`.
     events.confirm().await?;
     client.shutdown().await;
     outcome
+}
+
+/// Waits until somebody asks the command to stop.
+async fn interrupted() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let mut terminated = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 async fn print_events(

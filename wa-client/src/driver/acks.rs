@@ -49,3 +49,39 @@ impl Drop for Expected<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wa_proto::jid::Jid;
+    use wa_proto::stanza::AckClass;
+
+    use super::*;
+
+    fn ack(id: &str) -> Ack {
+        Ack::new(AckClass::Message, id, Jid::SERVER)
+    }
+
+    #[tokio::test]
+    async fn an_ack_reaches_who_waits_for_it_last() {
+        let acks = Acks::default();
+        let mut first = acks.expect("A");
+        let mut second = acks.expect("A");
+        let mut other = acks.expect("B");
+        acks.resolve(ack("A"));
+        acks.resolve(ack("C"));
+        assert!((&mut first.ack).await.is_err());
+        assert_eq!((&mut second.ack).await.unwrap().id, "A");
+        assert!(other.ack.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_wait_that_ends_leaves_nothing_and_disturbs_no_later_one() {
+        let acks = Acks::default();
+        let first = acks.expect("A");
+        let second = acks.expect("A");
+        drop(first);
+        assert_eq!(acks.waiting().len(), 1);
+        drop(second);
+        assert!(acks.waiting().is_empty());
+    }
+}

@@ -18,6 +18,7 @@ use crate::store::{Changes, StoreError};
 pub(super) async fn run(account: &Arc<Account>, stop: &CancellationToken) -> Status {
     let mut backoff = Backoff::default();
     let mut is_prepared = false;
+    let mut has_restarted = false;
     while !stop.is_cancelled() {
         let end = if is_prepared {
             tokio::select! {
@@ -36,11 +37,16 @@ pub(super) async fn run(account: &Arc<Account>, stop: &CancellationToken) -> Sta
         };
         account.set_port(None);
         match end {
-            End::Restart => {}
+            // A server that wants one restart after the other is no reason to hammer it.
+            End::Restart if has_restarted => {
+                pause(account, stop, backoff.next_delay(&mut account.rng.clone()), Disconnect::ServerEnded).await;
+            }
+            End::Restart => has_restarted = true,
             End::Final(Status::LoggedOut) if may_start_over(account).await => is_prepared = false,
             End::Final(status) => return status,
             End::Stopped => return Status::Stopped,
             End::Lost { reason, online_for } => {
+                has_restarted = false;
                 backoff.connection_held(online_for);
                 if reason == Disconnect::RateLimited {
                     backoff.rate_limited();

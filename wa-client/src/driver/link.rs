@@ -446,3 +446,17 @@ async fn sleep_at(deadline: Option<Instant>) {
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_backlog_is_asked_for_in_parts() {
+        let batch = u64::from(OFFLINE_BATCH);
+        let mut offline = Offline { left: 2 * batch + 50, asked: batch };
+        let asked: Vec<u64> = (1..=2 * batch + 50).filter(|_| offline.has_arrived()).collect();
+        assert_eq!(asked, [batch, 2 * batch]);
+        assert!(!offline.has_arrived(), "what was not announced asks for nothing");
+    }
+}

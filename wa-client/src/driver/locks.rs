@@ -54,3 +54,35 @@ impl Drop for Begun<'_> {
         self.of.begun().remove(&self.what);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_chat_is_locked_for_one_and_forgotten_when_nobody_writes_to_it() {
+        let locks = ChatLocks::default();
+        let chat = Jid::pn("77010000002");
+        let held = locks.lock(&chat).await;
+        let waiting = locks.lock(&chat);
+        tokio::pin!(waiting);
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        drop(locks.lock(&Jid::pn("77010000003")).await);
+        drop(held);
+        drop(waiting.await);
+        for number in 0..10 * KEPT {
+            drop(locks.lock(&Jid::pn(&number.to_string())).await);
+        }
+        assert!(locks.0.lock().unwrap().len() <= KEPT + 1);
+    }
+
+    #[test]
+    fn what_has_begun_does_not_begin_again_before_it_ends() {
+        let issuing = InProgress::default();
+        let contact = Jid::lid("990000000000002");
+        let begun = issuing.begin(&contact);
+        assert!(begun.is_some() && issuing.begin(&contact).is_none());
+        drop(begun);
+        assert!(issuing.begin(&contact).is_some());
+    }
+}

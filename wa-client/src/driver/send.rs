@@ -210,12 +210,15 @@ impl Sending<'_> {
         let names = [recipient.clone(), account.own_names()];
         let mut vault = account.vault().await?;
         let linked = vault.linked.clone().ok_or(SendError::Stopped)?;
-        let mut targets = Vec::with_capacity(devices.len());
-        for device in devices {
-            let Some(address) = address_among(&names, device) else { continue };
-            let record = account.records.session(&address).await?;
-            targets.push((device.clone(), address, record));
-        }
+        let (jids, addresses): (Vec<Jid>, Vec<DeviceAddress>) =
+            devices.iter().filter_map(|device| Some((device.clone(), address_among(&names, device)?))).unzip();
+        let records = account.records.sessions(&addresses).await?;
+        let mut targets: Vec<(Jid, DeviceAddress, SessionRecord)> = jids
+            .into_iter()
+            .zip(addresses)
+            .zip(records)
+            .map(|((jid, address), record)| (jid, address, record))
+            .collect();
         install_bundles(account, &vault, &names, &mut targets, bundles).await?;
         let token = if route.is_self { None } else { tokens::for_message(account, recipient).await? };
         let identity = linked.identity.to_bytes();
