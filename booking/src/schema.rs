@@ -23,6 +23,7 @@ pub const COMPONENT: Component = Component {
         step!(3, "bookings", "0003_bookings.sql"),
         step!(4, "delivery", "0004_delivery.sql"),
         step!(5, "idempotency", "0005_idempotency.sql"),
+        step!(6, "one_statement", "0006_one_statement.sql"),
     ],
 };
 

@@ -26,6 +26,8 @@ enum Inner {
     SqliteWriter(Writing),
     Postgres(PoolConnection<Postgres>),
     PostgresTransaction(sqlx::Transaction<'static, Postgres>),
+    /// A transaction of one statement.
+    PostgresStatement(PoolConnection<Postgres>),
 }
 
 /// The engine behind a connection, for statements that the macros cannot express.
@@ -58,7 +60,7 @@ impl Connection {
         Ok(match &mut self.inner {
             Inner::SqliteReader(reader) => Engine::Sqlite(reader.connection()?),
             Inner::SqliteWriter(writing) => Engine::Sqlite(writing.connection()?),
-            Inner::Postgres(connection) => Engine::Postgres(connection),
+            Inner::Postgres(connection) | Inner::PostgresStatement(connection) => Engine::Postgres(connection),
             Inner::PostgresTransaction(transaction) => Engine::Postgres(transaction),
         })
     }
@@ -78,7 +80,7 @@ impl Connection {
                 }
                 // The pool tests a connection that comes back.
                 Inner::Postgres(_) => {}
-                Inner::PostgresTransaction(_) => self.failed = true,
+                Inner::PostgresTransaction(_) | Inner::PostgresStatement(_) => self.failed = true,
             }
         }
         result
@@ -118,6 +120,10 @@ impl Tx {
         Self { connection: Connection { inner: Inner::PostgresTransaction(transaction), failed: false } }
     }
 
+    pub(crate) fn postgres_one(connection: PoolConnection<Postgres>) -> Self {
+        Self { connection: Connection { inner: Inner::PostgresStatement(connection), failed: false } }
+    }
+
     /// Makes the transaction durable; when this returns `Ok`, a power cut cannot take it back.
     ///
     /// # Errors
@@ -132,7 +138,8 @@ impl Tx {
         match self.connection.inner {
             Inner::SqliteWriter(writing) => writing.commit().await,
             Inner::PostgresTransaction(transaction) => Ok(transaction.commit().await?),
-            Inner::SqliteReader(_) | Inner::Postgres(_) => Ok(()),
+            // A statement alone is durable when it was answered.
+            Inner::SqliteReader(_) | Inner::Postgres(_) | Inner::PostgresStatement(_) => Ok(()),
         }
     }
 }

@@ -110,6 +110,23 @@ impl Db {
         })
     }
 
+    /// Begins a transaction of one statement, which is done as a whole or not at all.
+    ///
+    /// On PostgreSQL such a statement needs no trips for `begin` and `commit`: it is durable once all of its answer is
+    /// there, so run it with [`execute!`](crate::execute!) or [`fetch_all!`](crate::fetch_all!), which wait for the end.
+    /// A second statement would be a transaction of its own, and dropping undoes nothing there. On SQLite it is
+    /// [`begin`](Self::begin).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`begin`](Self::begin).
+    pub async fn begin_one(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Sqlite(sqlite) => Tx::sqlite(sqlite.begin().await?),
+            Self::Postgres(pool) => Tx::postgres_one(pool.acquire().await?),
+        })
+    }
+
     /// Brings the tables of `component` up to its last step.
     ///
     /// # Errors

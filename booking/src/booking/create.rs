@@ -136,7 +136,7 @@ pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'
 
     let planned = messages::of_new(platform, business, &booking, now);
     let draft = Draft::new(&booking, new.client_phone, new.language, new.source, &visit, &planned, &platform.entropy);
-    let mut tx = platform.db.begin().await?;
+    let mut tx = platform.db.begin_one().await?;
     let Some((id, client_id)) = draft.write(&mut tx).await? else {
         drop(tx);
         // Whoever won may share a commit that is still under way; once one of our own is through, readers see it.

@@ -48,11 +48,11 @@ insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_mes
         value ->> 'dedup_key', value ->> 'wa_message_id', $2, value ->> 'text', $12, 'planned', value ->> 'due_at',
         value ->> 'due_at', value ->> 'expires_at', $5
     from json_each($19);
-select id, client_id, (select count(*) from booking_segments where booking_id = bookings.id) from bookings
-    where id = (select max(id) from bookings)";
+select id, client_id, 0 from bookings where id = (select max(id) from bookings)";
 
-/// Parameters as in [`SQLITE`]. A segment that the constraint excludes is passed over, and missing in the count: of two
-/// visits that exclude each other one waits for the other then, where an insert that fails would deadlock.
+/// Parameters as in [`SQLITE`]. A segment that the constraint excludes is passed over, and missing in the count, which
+/// then undoes the whole: of two visits that exclude each other one waits for the other that way, where an insert that
+/// fails would deadlock.
 const POSTGRES: &str = "
 with client as (
     insert into clients (business_id, phone, name, language, created_at, updated_at)
@@ -84,7 +84,9 @@ with client as (
     from booking, jsonb_to_recordset($19::jsonb) as message (kind text, dedup_key text, wa_message_id text, text text,
         due_at bigint, expires_at bigint)
 )
-select id, client_id, (select count(*) from segment) from booking";
+select id, client_id,
+    case when (select count(*) from segment) = jsonb_array_length($18::jsonb) then 0 else booking_segments_taken() end
+from booking";
 
 /// Who books, as columns.
 struct Origin {
@@ -161,11 +163,11 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Writes it; gives its number and its client's, or `None` when a master is taken: the transaction is to be dropped
-    /// then.
+    /// Writes it, as the only statement of `tx`; gives its number and its client's, or `None` when a master is taken:
+    /// the transaction is to be dropped then.
     pub(super) async fn write(&self, tx: &mut Tx) -> Result<Option<(BookingId, ClientId)>, StoreError> {
         let booking = self.booking;
-        let written = db::fetch_one!(
+        let written = db::fetch_all!(
             tx,
             (BookingId, ClientId, i64),
             sqlite: SQLITE,
@@ -191,9 +193,9 @@ impl<'a> Draft<'a> {
             self.messages.as_str(),
         );
         match written {
-            Ok((id, client_id, segments)) => {
-                let all = usize::try_from(segments).is_ok_and(|segments| segments == booking.segments.len());
-                Ok(all.then_some((id, client_id)))
+            Ok(rows) => {
+                let row = rows.first().ok_or(StoreError::Row { table: "bookings", id: 0, rule: "it was written" })?;
+                Ok(Some((row.0, row.1)))
             }
             Err(error) if error.is_constraint(NO_OVERLAP) => Ok(None),
             Err(error) => Err(error.into()),
