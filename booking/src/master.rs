@@ -206,8 +206,9 @@ struct Row {
     service_id: Option<ServiceId>,
 }
 
+/// An offer, as the statements give it.
 #[derive(sqlx::FromRow)]
-struct OfferRow {
+pub(crate) struct OfferRow {
     service: String,
     master: String,
     duration_minutes: i64,
@@ -219,7 +220,7 @@ struct OfferRow {
 }
 
 impl OfferRow {
-    fn read(self, master_id: MasterId, service_id: ServiceId) -> Result<Offer, StoreError> {
+    pub(crate) fn read(self, master_id: MasterId, service_id: ServiceId) -> Result<Offer, StoreError> {
         let broken = |rule| StoreError::Row { table: "services", id: service_id.get(), rule };
         let minutes = |minutes: i64| u16::try_from(minutes).map_err(|_| broken("a length is out of range"));
         let number = |number: i64| u32::try_from(number).map_err(|_| broken("a number is out of range"));

@@ -146,7 +146,7 @@ pub async fn hours(
 ) -> Result<Vec<DayHours>, StoreError> {
     let rows = db::fetch_all!(
         connection,
-        Row,
+        HoursRow,
         "select id, weekday, null as date, start_minute, end_minute
          from weekly_hours where business_id = $1 and master_id = $2
          union all
@@ -157,10 +157,34 @@ pub async fn hours(
         from.to_string(),
         to.to_string(),
     )?;
-    let (mut weekly, mut dated) = (BTreeMap::<i64, Vec<Interval>>::new(), BTreeMap::<String, Vec<Interval>>::new());
+    lay_out(&rows, master_id, from, to)
+}
+
+/// Reads the rows of [`hours`] from JSON.
+///
+/// # Errors
+///
+/// [`StoreError::Row`].
+pub(crate) fn parse_hours(json: Option<&str>, master_id: MasterId) -> Result<Vec<HoursRow>, StoreError> {
+    let broken = |_| StoreError::Row { table: "weekly_hours", id: master_id.get(), rule: "hours are malformed" };
+    json.map_or(Ok(Vec::new()), |json| serde_json::from_str(json).map_err(broken))
+}
+
+/// The hours of each date from `from` to `to`, in order: the date's own, or its weekday's.
+///
+/// # Errors
+///
+/// [`StoreError::Row`].
+pub(crate) fn lay_out(
+    rows: &[HoursRow],
+    master_id: MasterId,
+    from: Date,
+    to: Date,
+) -> Result<Vec<DayHours>, StoreError> {
+    let (mut weekly, mut dated) = (BTreeMap::<i64, Vec<Interval>>::new(), BTreeMap::<&str, Vec<Interval>>::new());
     for row in rows {
         let interval = row.interval()?;
-        match row.date {
+        match row.date.as_deref() {
             Some(date) => dated.entry(date).or_default().extend(interval),
             None => weekly.entry(row.weekday).or_default().extend(interval),
         }
@@ -169,7 +193,7 @@ pub async fn hours(
         .take_while(|date| *date <= to)
         .map(|date| {
             let weekday = i64::from(date.weekday().to_monday_one_offset());
-            let intervals = dated.get(&date.to_string()).or_else(|| weekly.get(&weekday)).cloned();
+            let intervals = dated.get(date.to_string().as_str()).or_else(|| weekly.get(&weekday)).cloned();
             let broken = |_| StoreError::Row { table: "weekly_hours", id: master_id.get(), rule: "intervals overlap" };
             DayHours::new(date, intervals.unwrap_or_default()).map_err(broken)
         })
@@ -204,8 +228,9 @@ pub async fn busy(
     Ok(rows.into_iter().map(|(from, to)| Busy { from, to }).collect())
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
+/// A working interval of a weekday or a date, as the statements give it.
+#[derive(sqlx::FromRow, serde::Deserialize)]
+pub(crate) struct HoursRow {
     id: i64,
     weekday: i64,
     date: Option<String>,
@@ -213,7 +238,7 @@ struct Row {
     end_minute: Option<i64>,
 }
 
-impl Row {
+impl HoursRow {
     fn interval(&self) -> Result<Option<Interval>, StoreError> {
         let table = if self.date.is_some() { "schedule_exceptions" } else { "weekly_hours" };
         let broken = StoreError::Row { table, id: self.id, rule: "an interval is out of range" };

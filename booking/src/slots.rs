@@ -93,22 +93,26 @@ pub(crate) async fn offers(
     business_id: BusinessId,
     items: &[Item],
 ) -> Result<Visit, OfferError> {
-    let mut visit = Visit { legs: Vec::with_capacity(items.len()), notice: 0, horizon_days: u32::MAX };
-    let mut offset = 0;
+    let mut found = Vec::with_capacity(items.len());
     for item in items {
         let Some(offer) = master::offered(connection, business_id, item.master_id, item.service_id).await? else {
             return Err(why_not(connection, business_id, *item).await?);
         };
-        visit.notice = visit.notice.max(i64::from(offer.notice_minutes) * 60);
-        visit.horizon_days = visit.horizon_days.min(offer.horizon_days);
-        let length = offer.length;
-        visit.legs.push(Leg { master_id: item.master_id, length, offset, offer: Some(offer) });
-        offset += i64::from(length.duration) * 60;
+        found.push(offer);
     }
-    Ok(visit)
+    Ok(Visit::of_offers(found))
 }
 
-async fn why_not(connection: &mut Connection, business_id: BusinessId, item: Item) -> Result<OfferError, StoreError> {
+/// Which of the reasons it is that nothing was found for an item.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub(crate) async fn why_not(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    item: Item,
+) -> Result<OfferError, StoreError> {
     if !master::is_active(connection, business_id, item.master_id).await? {
         return Ok(OfferError::UnknownMaster);
     }
@@ -143,6 +147,20 @@ impl Visit {
         Self { legs: vec![leg], notice: 0, horizon_days: u32::MAX }
     }
 
+    /// The offers one after the other.
+    pub(crate) fn of_offers(offers: Vec<Offer>) -> Self {
+        let mut visit = Self { legs: Vec::with_capacity(offers.len()), notice: 0, horizon_days: u32::MAX };
+        let mut offset = 0;
+        for offer in offers {
+            visit.notice = visit.notice.max(i64::from(offer.notice_minutes) * 60);
+            visit.horizon_days = visit.horizon_days.min(offer.horizon_days);
+            let length = offer.length;
+            visit.legs.push(Leg { master_id: offer.master_id, length, offset, offer: Some(offer) });
+            offset += i64::from(length.duration) * 60;
+        }
+        visit
+    }
+
     /// Seconds from the start of the first part to the end of the last.
     pub(crate) fn seconds(&self) -> i64 {
         self.legs.last().map_or(0, |leg| leg.offset + i64::from(leg.length.duration) * 60)
@@ -151,18 +169,6 @@ impl Visit {
     /// The last instant at which the visit can begin, as seen now.
     pub(crate) fn latest(&self, now: Timestamp) -> Timestamp {
         now.plus(i64::from(self.horizon_days).saturating_mul(86_400))
-    }
-
-    /// Whether all masters work at their parts of a visit that begins at `start`.
-    pub(crate) async fn is_open(
-        &self,
-        connection: &mut Connection,
-        business: &Business,
-        start: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let (from, to) = (business.zone.date(start), business.zone.date(start.plus(self.seconds())));
-        let calendars = self.calendars(connection, business, from, to, None).await?;
-        Ok(self.all(&calendars, |calendar, leg| calendar.is_open(start.plus(leg.offset), leg.length)))
     }
 
     /// The free start times from one date to another, in order.
@@ -177,7 +183,7 @@ impl Visit {
         let now = platform.clock.now();
         let Some(first) = self.legs.first() else { return Ok(Vec::new()) };
         let end = to.saturating_add(Span::new().days(1));
-        let calendars = self.calendars(connection, business, from, end, Some(now)).await?;
+        let calendars = self.calendars(connection, business, from, end).await?;
         let bounds = Bounds {
             from,
             to,
@@ -211,33 +217,33 @@ impl Visit {
         Ok(slots)
     }
 
-    fn all(&self, calendars: &BTreeMap<MasterId, Calendar>, mut holds: impl FnMut(&Calendar, &Leg) -> bool) -> bool {
+    /// Whether something holds for every part and its master's calendar.
+    pub(crate) fn all(
+        &self,
+        calendars: &BTreeMap<MasterId, Calendar>,
+        mut holds: impl FnMut(&Calendar, &Leg) -> bool,
+    ) -> bool {
         self.legs.iter().all(|leg| calendars.get(&leg.master_id).is_some_and(|calendar| holds(calendar, leg)))
     }
 
-    /// The calendars of the visit's masters; with what is busy, unless only the hours matter.
+    /// The calendars of the visit's masters.
     async fn calendars(
         &self,
         connection: &mut Connection,
         business: &Business,
         from: Date,
         to: Date,
-        with_busy: Option<Timestamp>,
     ) -> Result<BTreeMap<MasterId, Calendar>, StoreError> {
+        // A day more at both ends, for buffers and for clocks far from UTC.
+        let start = business.zone.nearest_instant(from.at(0, 0, 0, 0)).plus(-86_400);
+        let end = business.zone.nearest_instant(to.at(0, 0, 0, 0)).plus(3 * 86_400);
         let mut calendars = BTreeMap::new();
         for leg in &self.legs {
             if calendars.contains_key(&leg.master_id) {
                 continue;
             }
             let days = schedule::hours(connection, business.id, leg.master_id, from, to).await?;
-            let busy = if with_busy.is_some() {
-                // A day more at both ends, for buffers and for clocks far from UTC.
-                let start = business.zone.nearest_instant(from.at(0, 0, 0, 0)).plus(-86_400);
-                let end = business.zone.nearest_instant(to.at(0, 0, 0, 0)).plus(3 * 86_400);
-                schedule::busy(connection, business.id, leg.master_id, start, end).await?
-            } else {
-                Vec::new()
-            };
+            let busy = schedule::busy(connection, business.id, leg.master_id, start, end).await?;
             calendars.insert(leg.master_id, Calendar::new(&business.zone, days, busy));
         }
         Ok(calendars)

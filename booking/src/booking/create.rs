@@ -4,18 +4,18 @@ use db::Connection;
 use jiff::civil::DateTime;
 
 use crate::availability::Slot;
+use crate::booking::asked::Asked;
 use crate::booking::messages::{self, Planned};
 use crate::booking::write::Draft;
 use crate::booking::{Booking, BookingState, Segment};
 use crate::business::{Business, BusinessState};
-use crate::client;
 use crate::clock::Timestamp;
 use crate::id::{BookingId, ClientId, UserId};
 use crate::language::Language;
 use crate::name::{Name, Notes};
 use crate::phone::Phone;
 use crate::platform::Platform;
-use crate::slots::{self, Item, OfferError, Visit};
+use crate::slots::{Item, OfferError, Visit};
 use crate::store::{StoreError, from_store};
 use crate::zone::NonExistentTime;
 
@@ -124,14 +124,11 @@ pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'
         return Err(CreateError::Past);
     }
     let mut connection = platform.db.read().await?;
-    let visit = slots::offers(&mut connection, business.id, new.items).await?;
-    check_rules(&mut connection, platform, business, new.source, &visit, start).await?;
-    let chosen = match new.language {
-        Some(language) => Some(language),
-        None => client::language(&mut connection, business.id, new.client_phone).await?,
-    };
+    let asked = Asked::look_up(&mut connection, business, new.items, new.client_phone, start).await?;
+    check_rules(&mut connection, platform, business, new.source, &asked, start).await?;
+    let Asked { visit, language, .. } = asked;
     let mut booking = draft(business, new, &visit, start, now)?;
-    booking.language = chosen.unwrap_or(business.language);
+    booking.language = new.language.or(language).unwrap_or(business.language);
     drop(connection);
 
     let planned = messages::of_new(platform, business, &booking, now);
@@ -156,9 +153,10 @@ async fn check_rules(
     platform: &Platform,
     business: &Business,
     source: Source,
-    visit: &Visit,
+    asked: &Asked,
     start: Timestamp,
 ) -> Result<(), CreateError> {
+    let visit = &asked.visit;
     let now = platform.clock.now();
     let overbook = match source {
         Source::Public => {
@@ -173,7 +171,7 @@ async fn check_rules(
         }
         Source::Staff { overbook, .. } => overbook,
     };
-    if !overbook && !visit.is_open(connection, business, start).await? {
+    if !overbook && !asked.is_open(business, start)? {
         let nearest = visit.nearest(connection, platform, business, start).await?;
         return Err(CreateError::Closed { nearest });
     }

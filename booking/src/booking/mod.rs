@@ -10,6 +10,7 @@
 //! segments hold their masters, and the database refuses any other that overlaps. Each change of state is a
 //! compare-and-set on the version, and leaves a row in `booking_transitions` that nothing changes.
 
+mod asked;
 mod cancel;
 mod create;
 mod messages;

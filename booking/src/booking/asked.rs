@@ -1,0 +1,119 @@
+//! What has to be known before a visit can be booked, in one trip to the database for each of its parts.
+
+use std::collections::BTreeMap;
+
+use db::Connection;
+use jiff::Span;
+use jiff::civil::Date;
+
+use crate::availability::Calendar;
+use crate::business::Business;
+use crate::clock::Timestamp;
+use crate::id::{ClientId, MasterId};
+use crate::language::Language;
+use crate::master::OfferRow;
+use crate::phone::Phone;
+use crate::schedule::{self, HoursRow};
+use crate::slots::{self, Item, OfferError, Visit};
+use crate::store::StoreError;
+
+/// More days than the longest visit touches: ten parts of twelve hours.
+const MOST_DAYS: i64 = 7;
+
+/// Parameters: $1 business, $2 master, $3 service, $4 phone, $5 and $6 the first and last date.
+macro_rules! asked {
+    ($hours:literal, $no_date:literal) => {
+        concat!(
+            "select s.name as service, m.name as master,
+                 coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes, s.buffer_before_minutes,
+                 s.buffer_after_minutes, coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn, s.notice_minutes,
+                 s.horizon_days, c.id as client_id, c.language as client_language, (select ",
+            $hours,
+            " from (select id, weekday, ",
+            $no_date,
+            " as date, start_minute, end_minute from weekly_hours where business_id = $1 and master_id = $2
+                  union all
+                  select id, 0 as weekday, date, start_minute, end_minute from schedule_exceptions
+                  where business_id = $1 and master_id = $2 and date between $5 and $6) as h) as hours
+             from master_services o
+                 join services s on s.id = o.service_id and s.business_id = o.business_id and s.active = true
+                 join masters m on m.id = o.master_id and m.business_id = o.business_id and m.active = true
+                 left join clients c on c.business_id = o.business_id and c.phone = $4
+             where o.business_id = $1 and o.master_id = $2 and o.service_id = $3"
+        )
+    };
+}
+
+const SQLITE: &str = asked!(
+    "json_group_array(json_object('id', id, 'weekday', weekday, 'date', date, 'start_minute', start_minute,
+         'end_minute', end_minute))",
+    "null"
+);
+const POSTGRES: &str = asked!("json_agg(h)::text", "null::text");
+
+/// What the business offers for the parts of a visit, when the masters work, and what the client prefers.
+pub(super) struct Asked {
+    pub(super) visit: Visit,
+    /// The language that the client has chosen.
+    pub(super) language: Option<Language>,
+    from: Date,
+    hours: BTreeMap<MasterId, Vec<HoursRow>>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(flatten)]
+    offer: OfferRow,
+    client_id: Option<ClientId>,
+    client_language: Option<String>,
+    hours: Option<String>,
+}
+
+impl Asked {
+    /// Looks it all up for a visit that begins at `start`.
+    pub(super) async fn look_up(
+        connection: &mut Connection,
+        business: &Business,
+        items: &[Item],
+        phone: &Phone,
+        start: Timestamp,
+    ) -> Result<Self, OfferError> {
+        let from = business.zone.date(start);
+        let to = from.saturating_add(Span::new().days(MOST_DAYS));
+        let (mut offers, mut hours, mut language) = (Vec::with_capacity(items.len()), BTreeMap::new(), None);
+        for item in items {
+            let row = db::fetch_optional!(
+                connection,
+                Row,
+                sqlite: SQLITE,
+                postgres: POSTGRES,
+                business.id,
+                item.master_id,
+                item.service_id,
+                phone.expose(),
+                from.to_string(),
+                to.to_string(),
+            );
+            let Some(row) = row.map_err(StoreError::from)? else {
+                return Err(slots::why_not(connection, business.id, *item).await?);
+            };
+            if let Some((id, chosen)) = row.client_id.zip(row.client_language.as_deref()) {
+                language = Some(Language::of_row(chosen, "clients", id.get())?);
+            }
+            hours.insert(item.master_id, schedule::parse_hours(row.hours.as_deref(), item.master_id)?);
+            offers.push(row.offer.read(item.master_id, item.service_id)?);
+        }
+        Ok(Self { visit: Visit::of_offers(offers), language, from, hours })
+    }
+
+    /// Whether all masters work at their parts of the visit, which begins at `start`.
+    pub(super) fn is_open(&self, business: &Business, start: Timestamp) -> Result<bool, StoreError> {
+        let to = business.zone.date(start.plus(self.visit.seconds()));
+        let mut calendars = BTreeMap::new();
+        for (master_id, rows) in &self.hours {
+            let days = schedule::lay_out(rows, *master_id, self.from, to)?;
+            calendars.insert(*master_id, Calendar::new(&business.zone, days, Vec::new()));
+        }
+        Ok(self.visit.all(&calendars, |calendar, leg| calendar.is_open(start.plus(leg.offset), leg.length)))
+    }
+}
