@@ -10,4 +10,5 @@ mod idempotency;
 mod limits;
 mod program;
 mod public;
+mod redaction;
 mod support;

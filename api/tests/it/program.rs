@@ -20,19 +20,19 @@ use tokio_util::sync::CancellationToken;
 use crate::support::visit;
 
 const CLIENT: &str = "77779876543";
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program, running on ports that the system chose.
-struct Running {
-    api: SocketAddr,
-    compat: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) api: SocketAddr,
+    pub(crate) compat: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<Result<(), ProgramError>>,
     _folder: TempDir,
 }
 
 impl Running {
-    async fn start(sandbox: &Sandbox) -> Self {
+    pub(crate) async fn start(sandbox: &Sandbox) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let url = format!("sqlite:///{}", folder.path().join("data/booking.db").display());
         let base = sandbox.base_url();
@@ -55,13 +55,13 @@ impl Running {
         Self { api, compat, stop, task, _folder: folder }
     }
 
-    async fn finish(self) {
+    pub(crate) async fn finish(self) {
         self.stop.cancel();
         self.task.await.expect("the program ends").expect("it ends well");
     }
 }
 
-async fn call(method: Method, address: SocketAddr, path: &str, body: Option<Value>) -> (u16, Value) {
+pub(crate) async fn call(method: Method, address: SocketAddr, path: &str, body: Option<Value>) -> (u16, Value) {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::builder().method(method).uri(format!("http://{address}{path}"));
     let request = request.header("content-type", "application/json");
@@ -72,13 +72,13 @@ async fn call(method: Method, address: SocketAddr, path: &str, body: Option<Valu
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
 }
 
-async fn sandbox() -> Sandbox {
+pub(crate) async fn sandbox() -> Sandbox {
     let config = SandboxConfig { no_tls: true, auto_deliver: true, ..SandboxConfig::default() };
     Sandbox::start(config).await.expect("the sandbox starts")
 }
 
 /// A free time of the demo's first master, the day after tomorrow.
-async fn free_time(running: &Running) -> String {
+pub(crate) async fn free_time(running: &Running) -> String {
     let tomorrow = booking::clock::Clock::system().now().plus(2 * 86_400).to_string();
     let date = tomorrow.split('T').next().expect("date").to_owned();
     let path = format!("/api/v1/public/business/demo/availability?master_id=1&service_id=1&date={date}");
