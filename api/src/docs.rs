@@ -4,8 +4,8 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// The parts of the document that no handler has.
@@ -40,6 +40,24 @@ impl utoipa::Modify for BearerScheme {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }
+}
+
+/// Adds to every operation what every operation can answer: a problem that is ours.
+#[must_use]
+pub fn complete(mut document: OpenApi) -> OpenApi {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let problem = ResponseBuilder::new()
+        .description("A fault on our side, or a busy database")
+        .content("application/problem+json", content)
+        .build();
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses.entry("5XX".to_owned()).or_insert_with(|| problem.clone().into());
+        }
+    }
+    document
 }
 
 /// Adds `/api/openapi.json` and the Swagger UI at `/api/docs`, whose files are built in.

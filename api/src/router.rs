@@ -25,6 +25,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Builds the API's router.
 pub fn router(state: AppState, context: ContextSettings) -> Router {
     let (routes, document) = resources().split_for_parts();
+    let document = docs::complete(document);
     let platform = Extension(state.platform.clone());
     routes
         .with_state(state)
@@ -39,7 +40,7 @@ pub fn router(state: AppState, context: ContextSettings) -> Router {
 /// The OpenAPI document of the router.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    resources().split_for_parts().1
+    docs::complete(resources().split_for_parts().1)
 }
 
 fn resources() -> OpenApiRouter<AppState> {

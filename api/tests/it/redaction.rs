@@ -41,6 +41,9 @@ async fn the_main_flows_log_no_phone_name_text_password_or_token() {
     // The sandbox is the other side: it logs what phones show.
     let filter = EnvFilter::new("trace,fixtures=off");
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(log.clone()).with_ansi(false);
+    // With a single subscriber, tracing asks the thread that first reaches an event whether it is wanted, and the
+    // threads of other tests have none. A second one makes it ask all.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let guard = tracing::subscriber::set_default(subscriber.finish());
 
     let sandbox = sandbox().await;
