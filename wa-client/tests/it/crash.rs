@@ -12,6 +12,7 @@ use wa_client::store::{AccountStore, MemoryStore};
 use wa_client::{Event, SendError, SendOptions};
 
 use crate::support::faulty_store::{Fault, FaultyStore};
+use crate::support::journal::no_message_key_was_used_twice;
 use crate::support::process::{PATIENCE, Process};
 use crate::support::scene::{GUEST, SALON, Scene, next_texts, send_with};
 
@@ -36,8 +37,12 @@ const COMMITS: usize = 12;
 async fn a_crash_at_any_commit_of_a_send_loses_and_repeats_nothing() {
     let scene = Scene::start().await;
     let store: Arc<dyn AccountStore> = Arc::new(MemoryStore::new());
-    scene.linked(Arc::clone(&store), SALON).await.client.shutdown().await;
     let mut guest = scene.other(GUEST).await;
+    // An established session: an index of it that is used twice would make a message unreadable.
+    let mut salon = scene.linked(Arc::clone(&store), SALON).await;
+    send_surely(&guest, SALON, "hello", "3EB0CCCCCCCCCCCCCCCCCC").await;
+    assert_eq!(next_texts(&mut salon, 1).await, ["hello"]);
+    salon.client.shutdown().await;
     let mut round = 0;
     for fault in [Fault::DieBefore, Fault::DieAfter, Fault::Refuse] {
         for at in 0..COMMITS {
@@ -65,10 +70,12 @@ async fn a_crash_at_any_commit_of_a_send_loses_and_repeats_nothing() {
             salon.client.shutdown().await;
         }
     }
-    // What the phone of the guest shows was decrypted by another implementation of nothing less.
-    let shown = scene.phone_shows(GUEST, 2 * round).await;
-    assert_eq!(shown.len(), 2 * round);
+    // The phone of the guest has all of it too, and what the guest wrote.
+    let shown = scene.phone_shows(GUEST, 2 * round + 1).await;
+    assert_eq!(shown.len(), 2 * round + 1);
     assert!(shown.iter().all(|message| message.undecryptable.is_none()));
+    // To the phone and to the companion, each message at least once.
+    assert!(no_message_key_was_used_twice(&scene, SALON).await >= 4 * round);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,6 +167,7 @@ async fn a_cut_after_any_piece_of_data_loses_and_repeats_nothing() {
         assert_eq!(next_texts(&mut guest, 1).await, [text]);
         assert_eq!(next_texts(&mut salon, 1).await, [answer]);
     }
+    assert!(no_message_key_was_used_twice(&scene, SALON).await >= 60);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! breaks when told, and a client that can be killed like a process.
 
 pub(crate) mod faulty_store;
+pub(crate) mod journal;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod scene;
