@@ -1,5 +1,6 @@
 // The wa-client command, driven as a script would drive it: JSON lines and exit codes.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
 export class Client {
@@ -14,19 +15,18 @@ export class Client {
     const run = { child, lines: [], errors: '', waiting: new Set(), ended: false };
     child.stderr.on('data', data => (run.errors += data));
     const told = () => run.waiting.forEach(check => check());
-    createInterface({ input: child.stdout }).on('line', line => {
+    const output = createInterface({ input: child.stdout }).on('line', line => {
       const event = JSON.parse(line);
       run.lines.push(event);
       handle(event);
       told();
     });
-    run.done = new Promise(resolve =>
-      child.on('close', code => {
-        run.ended = true;
-        resolve(code);
-        told();
-      }),
-    );
+    // The process may be gone before its last lines were read.
+    run.done = Promise.all([once(child, 'close'), once(output, 'close')]).then(([[code]]) => {
+      run.ended = true;
+      told();
+      return code;
+    });
     run.event = (what, matches, seconds = 30) =>
       new Promise((resolve, reject) => {
         const give = error => {

@@ -7,6 +7,7 @@
     reason = "a test that fails shall fail loudly, and looks for what it waits for only"
 )]
 
+mod baileys;
 mod command;
 mod crash;
 mod faults;
