@@ -131,10 +131,6 @@ pub(crate) struct Listen {
     /// Stop after so many messages.
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
-    /// Do not show the account as online. The phone then goes on notifying, and senders may not be shown that their
-    /// messages were delivered.
-    #[arg(long)]
-    pub(crate) unavailable: bool,
 }
 
 #[derive(Debug, Args)]

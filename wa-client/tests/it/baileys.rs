@@ -14,10 +14,8 @@ use fixtures::sandbox::{Sandbox, SandboxConfig};
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unmodified_baileys_and_the_command_talk() {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("baileys");
-    let scripts = [
-        ("check.mjs", include_str!("../baileys/check.mjs")),
-        ("client.mjs", include_str!("../baileys/client.mjs")),
-    ];
+    let scripts =
+        [("check.mjs", include_str!("../baileys/check.mjs")), ("client.mjs", include_str!("../baileys/client.mjs"))];
     let Some(directory) = foreign::baileys(&directory, &scripts).unwrap() else { return };
     let sandbox = Sandbox::start(SandboxConfig { no_tls: true, ..SandboxConfig::default() }).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
