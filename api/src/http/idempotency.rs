@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use booking::idempotency::{self, Begin, Ticket};
@@ -36,7 +36,8 @@ pub async fn once(
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let Some(key) = request.headers().get(KEY) else { return Ok(next.run(request).await) };
+    let key = request.headers().get(KEY).filter(|_| request.method() == Method::POST);
+    let Some(key) = key else { return Ok(next.run(request).await) };
     let key = checked(key)?.to_owned();
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_MAX).await.map_err(|_| ApiError::body_too_large())?;

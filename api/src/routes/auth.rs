@@ -29,22 +29,22 @@ pub fn routes() -> OpenApiRouter<AppState> {
 #[serde(deny_unknown_fields)]
 pub struct RegisterIn {
     /// What the owner signs in with.
-    #[schema(example = "aigerim@example.com")]
+    #[schema(example = "aigerim@example.com", format = Email, max_length = 254)]
     email: String,
     /// At least 8 characters.
-    #[schema(example = "correct horse battery")]
+    #[schema(example = "correct horse battery", min_length = 8, max_length = 256)]
     password: String,
     /// The owner's name.
-    #[schema(example = "Айгерим Сатпаева")]
+    #[schema(example = "Айгерим Сатпаева", min_length = 1, max_length = 100)]
     full_name: String,
     /// The number of owner and salon, as people write it.
     #[schema(example = "87771234567")]
     phone: String,
     /// The salon's name.
-    #[schema(example = "Салон Айгерим")]
+    #[schema(example = "Салон Айгерим", min_length = 1, max_length = 100)]
     business_name: String,
     /// The salon's name in addresses: 3 to 40 of a-z, 0-9 and inner hyphens.
-    #[schema(example = "aigerim")]
+    #[schema(example = "aigerim", pattern = "^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$")]
     subdomain: String,
 }
 

@@ -39,12 +39,13 @@ pub fn routes() -> OpenApiRouter<AppState> {
 #[into_params(parameter_in = Query)]
 pub struct BookingsQuery {
     /// Where the page begins: `next_cursor` of the page before.
+    #[param(pattern = "^[1-9][0-9]{0,17}$")]
     cursor: Option<String>,
     /// Bookings on the page, 1 to 200; 50 if absent.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// Only visits on this date of the salon's calendar.
-    #[param(example = "2024-01-15")]
+    #[param(example = "2024-01-15", format = Date)]
     date: Option<String>,
     /// Only visits with a part by this master.
     master_id: Option<i64>,

@@ -127,7 +127,7 @@ pub struct AvailabilityQuery {
     #[param(example = 1)]
     master_id: i64,
     /// The date on the salon's calendar.
-    #[param(example = "2024-01-15")]
+    #[param(example = "2024-01-15", format = Date)]
     date: String,
     /// The service to be booked: its length, notice and horizon count.
     service_id: Option<i64>,
@@ -162,7 +162,7 @@ pub struct BookingIn {
     #[schema(example = "+77779876543")]
     client_phone: String,
     /// The client's name.
-    #[schema(example = "Иван Иванов")]
+    #[schema(example = "Иван Иванов", min_length = 1, max_length = 100)]
     client_name: String,
     /// By whom.
     #[schema(example = 1)]
@@ -175,11 +175,11 @@ pub struct BookingIn {
     booking_date: String,
     /// What the client adds in words.
     #[serde(default)]
-    #[schema(example = "Первый визит")]
+    #[schema(example = "Первый визит", max_length = 1000)]
     notes: Option<String>,
     /// What the client wants to be written to in: ru, kk or en. Remembered for the next time.
     #[serde(default)]
-    #[schema(example = "ru")]
+    #[schema(example = "ru", pattern = "^(ru|kk|en)$")]
     language: Option<String>,
 }
 

@@ -58,3 +58,20 @@ async fn a_dispatcher_that_ends_gives_its_accounts_back_at_once() {
     let free = booking::lease::free_accounts(&salon.platform.db, salon.platform.clock.real_now(), 10).await;
     assert_eq!(free.expect("accounts").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispatcher_whose_lease_was_taken_lets_go_and_comes_back_when_it_is_free() {
+    let salon = Salon::open().await;
+    let running = salon.spawn().await;
+    salon.wait_for(AccountState::Online).await;
+    salon.set_lease("another", i64::MAX).await;
+    while running.live.count() != (0, 0) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let booking = salon.book(0, CLIENT).await;
+    salon.set_lease("another", 0).await;
+    let inbox = salon.inbox(CLIENT, 1).await;
+    assert_eq!(inbox.len(), 1);
+    assert_eq!(salon.messages(&booking).await[0].attempts, 1);
+    running.finish().await;
+}
