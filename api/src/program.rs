@@ -185,6 +185,9 @@ async fn supervise(
 ) -> Result<(), ProgramError> {
     let mut outcome = Ok(());
     while let Some(ended) = parts.join_next().await {
+        if let Ok((part, _)) = &ended {
+            tracing::debug!("{part} has ended");
+        }
         let failure = match ended {
             Ok((_, Err(error))) => Some(ProgramError::Serve(error)),
             Ok((_, Ok(()))) if stop.is_cancelled() => None,
