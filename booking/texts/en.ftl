@@ -46,11 +46,11 @@ confirmation =
     { $service } with { $master }
     Price: { $price }
 
+# Later than on the day itself the date is named: a reminder that was held up would lie with "tomorrow".
 reminder =
     { $days ->
         [0] A reminder: you have a visit at { $business } today at { $time }.
-        [1] A reminder: you have a visit at { $business } tomorrow at { $time }.
-       *[other] A reminder: you have a visit at { $business } in { $days } days, on { date } at { $time }.
+       *[other] A reminder: you have a visit at { $business } on { date } at { $time }.
     }
     { $service } with { $master }
 

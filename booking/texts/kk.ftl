@@ -45,11 +45,11 @@ confirmation =
     { $service }, шебер: { $master }
     Бағасы: { $price }
 
+# Later than on the day itself the date is named: a reminder that was held up would lie with "tomorrow".
 reminder =
     { $days ->
         [0] Еске саламыз: бүгін сағат { $time } уақытына жазылғансыз, { $business }.
-        [1] Еске саламыз: ертең сағат { $time } уақытына жазылғансыз, { $business }.
-       *[other] Еске саламыз: { $days } күннен кейін, { date }, сағат { $time } уақытына жазылғансыз, { $business }.
+       *[other] Еске саламыз: { date }, сағат { $time } уақытына жазылғансыз, { $business }.
     }
     { $service }, шебер: { $master }
 

@@ -51,13 +51,11 @@ confirmation =
     { $service }, мастер: { $master }
     Стоимость: { $price }
 
+# Later than on the day itself the date is named: a reminder that was held up would lie with "tomorrow".
 reminder =
     { $days ->
         [0] Напоминаем: сегодня в { $time } у вас запись, { $business }.
-        [1] Напоминаем: завтра в { $time } у вас запись, { $business }.
-        [one] Напоминаем: через { $days } день, { date } в { $time }, у вас запись, { $business }.
-        [few] Напоминаем: через { $days } дня, { date } в { $time }, у вас запись, { $business }.
-       *[other] Напоминаем: через { $days } дней, { date } в { $time }, у вас запись, { $business }.
+       *[other] Напоминаем: { date }, в { $time } у вас запись, { $business }.
     }
     { $service }, мастер: { $master }
 

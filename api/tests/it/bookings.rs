@@ -33,10 +33,8 @@ async fn pages_follow_each_other_without_holes_or_doubles() {
         if seen.len() == 2 {
             book(&api, "2026-01-13T16:00:00").await;
         }
-        match &page.body["next_cursor"] {
-            Value::String(cursor) => path = format!("/api/v1/bookings?limit=2&cursor={cursor}"),
-            _ => break,
-        }
+        let Value::String(cursor) = &page.body["next_cursor"] else { break };
+        path = format!("/api/v1/bookings?limit=2&cursor={cursor}");
     }
     assert_eq!(seen, [5, 4, 3, 2, 1]);
     let day = api.request(Method::GET, "/api/v1/bookings?date=2026-01-13", Some(&owner), None).await;

@@ -63,7 +63,7 @@ pub(super) fn of_cancelled(platform: &Platform, business: &Business, booking: &B
     }
 }
 
-/// Whole days before a visit are counted on the clock on the wall, so that "tomorrow at 10" goes out at 10, also when
+/// Whole days before a visit are counted on the clock on the wall, so that the reminder of a visit at 10 goes out at 10, also when
 /// the clocks change in between; the hours that remain are hours that pass.
 fn reminder_time(booking: &Booking, hours: u32) -> Timestamp {
     let (days, hours) = (i64::from(hours / 24), i64::from(hours % 24));
