@@ -241,6 +241,7 @@ impl Network {
     }
 
     #[cfg(not(feature = "sandbox"))]
+    #[expect(clippy::unused_async, reason = "with the sandbox there is something to wait for")]
     async fn start(settings: &Settings) -> Result<Self, ProgramError> {
         match &settings.whatsapp.network {
             WhatsAppNetwork::Sandbox { url: None, .. } => Err(ProgramError::NoSandbox),
@@ -249,6 +250,7 @@ impl Network {
     }
 
     /// The clock of visits and messages: the sandbox's, where it is in this process.
+    #[cfg_attr(not(feature = "sandbox"), expect(clippy::unused_self, reason = "the sandbox has a clock of its own"))]
     fn clock(&self) -> Clock {
         #[cfg(feature = "sandbox")]
         if let Some(sandbox) = &self.sandbox {
@@ -257,6 +259,7 @@ impl Network {
         Clock::shifted(Arc::new(AtomicI64::new(0)))
     }
 
+    #[cfg_attr(not(feature = "sandbox"), expect(clippy::unused_async, reason = "a sandbox is waited for"))]
     async fn shutdown(self) {
         #[cfg(feature = "sandbox")]
         if let Some(sandbox) = self.sandbox {
