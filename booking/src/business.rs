@@ -10,6 +10,7 @@ use crate::id::BusinessId;
 use crate::language::Language;
 use crate::name::Name;
 use crate::phone::Phone;
+use crate::settings::Settings;
 use crate::store::{StoreError, text_enum};
 use crate::zone::Zone;
 
@@ -106,6 +107,10 @@ pub struct Business {
     pub state: BusinessState,
     /// When its trial ends or ended.
     pub trial_ends_at: Option<Timestamp>,
+    /// What it has set for itself.
+    pub settings: Settings,
+    /// Counts the changes of all this, from 1.
+    pub version: i64,
 }
 
 /// A tenant to be.
@@ -167,7 +172,8 @@ pub async fn by_subdomain(connection: &mut Connection, subdomain: &str) -> Resul
     db::fetch_optional!(
         connection,
         Row,
-        "select id, subdomain, name, phone, address, time_zone, language, state, trial_ends_at
+        "select id, subdomain, name, phone, address, time_zone, language, state, trial_ends_at, settings,
+             version
          from businesses where subdomain = $1",
         subdomain.trim().to_ascii_lowercase(),
     )?
@@ -184,7 +190,8 @@ pub async fn by_id(connection: &mut Connection, id: BusinessId) -> Result<Option
     db::fetch_optional!(
         connection,
         Row,
-        "select id, subdomain, name, phone, address, time_zone, language, state, trial_ends_at
+        "select id, subdomain, name, phone, address, time_zone, language, state, trial_ends_at, settings,
+             version
          from businesses where id = $1",
         id,
     )?
@@ -203,6 +210,8 @@ struct Row {
     language: String,
     state: String,
     trial_ends_at: Option<Timestamp>,
+    settings: String,
+    version: i64,
 }
 
 impl TryFrom<Row> for Business {
@@ -221,6 +230,8 @@ impl TryFrom<Row> for Business {
             language: Language::of_row(&row.language, "businesses", id)?,
             state: BusinessState::of_row(&row.state, "businesses", id)?,
             trial_ends_at: row.trial_ends_at,
+            settings: serde_json::from_str(&row.settings).map_err(|_| broken("settings are malformed"))?,
+            version: row.version,
         })
     }
 }

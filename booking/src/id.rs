@@ -49,4 +49,6 @@ ids! {
     AccountId,
     /// A row of the outbox.
     MessageId,
+    /// A key of a program that calls the API.
+    ApiKeyId,
 }

@@ -50,10 +50,13 @@ pub mod store;
 pub mod zone;
 
 // Who.
+pub mod access;
+pub mod audit;
 pub mod business;
 pub mod client;
 pub mod password;
 pub mod session;
+pub mod settings;
 pub mod user;
 
 // What, by whom, and when.

@@ -24,6 +24,14 @@ pub const COMPONENT: Component = Component {
         step!(4, "delivery", "0004_delivery.sql"),
         step!(5, "idempotency", "0005_idempotency.sql"),
         step!(6, "one_statement", "0006_one_statement.sql"),
+        step!(7, "tenant", "0007_tenant.sql"),
+        step!(8, "people", "0008_people.sql"),
+        step!(9, "catalogue", "0009_catalogue.sql"),
+        step!(10, "visits", "0010_visits.sql"),
+        step!(11, "clients", "0011_clients.sql"),
+        step!(12, "texts", "0012_texts.sql"),
+        step!(13, "messages", "0013_messages.sql"),
+        step!(14, "operation", "0014_operation.sql"),
     ],
 };
 

@@ -1,0 +1,161 @@
+//! What a tenant sets for itself. What it leaves open is as the operator's [`Policy`](crate::policy::Policy) has it.
+//!
+//! Kept as one JSON document in the tenant's row, so that a lookup of the tenant brings its rules along. Numbers are
+//! checked by [`Settings::check`] before they are written.
+
+use serde::{Deserialize, Serialize};
+
+use crate::user::Role;
+
+/// All that a tenant can set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Settings {
+    /// What the staff sees.
+    pub staff: StaffSettings,
+    /// How visits are booked and changed.
+    pub visits: VisitSettings,
+    /// Which start times are offered.
+    pub slots: SlotSettings,
+    /// When clients are written to.
+    pub messages: MessageSettings,
+}
+
+/// What the staff sees, by role. An owner sees everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct StaffSettings {
+    /// A manager.
+    pub manager: Switches,
+    /// A master.
+    pub master: Switches,
+}
+
+impl Default for StaffSettings {
+    fn default() -> Self {
+        Self { manager: Switches::ALL, master: Switches::NONE }
+    }
+}
+
+impl StaffSettings {
+    /// What a role sees.
+    #[must_use]
+    pub const fn of(&self, role: Role) -> Switches {
+        match role {
+            Role::Owner | Role::SuperAdmin => Switches::ALL,
+            Role::Manager => self.manager,
+            Role::Master => self.master,
+            Role::Client => Switches::NONE,
+        }
+    }
+}
+
+/// What somebody of the staff sees beyond their own visits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switches {
+    /// Full numbers of clients.
+    pub phones: bool,
+    /// The visits of other masters.
+    pub calendars: bool,
+    /// Prices and sums.
+    pub money: bool,
+}
+
+impl Switches {
+    /// Everything.
+    pub const ALL: Self = Self { phones: true, calendars: true, money: true };
+    /// Only one's own visits.
+    pub const NONE: Self = Self { phones: false, calendars: false, money: false };
+}
+
+/// How visits are booked and changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct VisitSettings {
+    /// Hours before a visit until which its client may cancel it.
+    pub cancel_hours: Option<u32>,
+    /// Hours before a visit until which its client may move it.
+    pub move_hours: Option<u32>,
+    /// Whether a client's booking waits for the staff's word.
+    pub staff_confirms: bool,
+}
+
+/// Which start times are offered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct SlotSettings {
+    /// The distance between two start times, in minutes.
+    pub step_minutes: Option<u16>,
+}
+
+/// When clients are written to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct MessageSettings {
+    /// When reminders go out, in hours before the visit.
+    pub reminder_hours: Option<Vec<u32>>,
+}
+
+/// A number is out of its range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{field} is out of its range of {least} to {most}")]
+pub struct SettingsError {
+    /// The field, as a path in the document.
+    pub field: &'static str,
+    /// The least value.
+    pub least: u32,
+    /// The greatest value.
+    pub most: u32,
+}
+
+impl Settings {
+    /// Checks every number.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] names the first that is out of its range.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let within = |field, value: Option<u32>, least, most| match value {
+            Some(value) if !(least..=most).contains(&value) => Err(SettingsError { field, least, most }),
+            _ => Ok(()),
+        };
+        within("visits.cancel_hours", self.visits.cancel_hours, 0, 720)?;
+        within("visits.move_hours", self.visits.move_hours, 0, 720)?;
+        within("slots.step_minutes", self.slots.step_minutes.map(u32::from), 5, 240)?;
+        for hours in self.messages.reminder_hours.iter().flatten() {
+            within("messages.reminder_hours", Some(*hours), 1, 336)?;
+        }
+        let reminders =
+            self.messages.reminder_hours.as_ref().map(|hours| u32::try_from(hours.len()).unwrap_or(u32::MAX));
+        within("messages.reminder_hours", reminders, 0, 8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_document_leaves_everything_to_the_operator() {
+        let settings: Settings = serde_json::from_str("{}").unwrap();
+        assert_eq!(settings, Settings::default());
+        assert_eq!(settings.staff.of(Role::Master), Switches::NONE);
+        assert_eq!(settings.staff.of(Role::Manager), Switches::ALL);
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_named() {
+        let mut settings = Settings::default();
+        settings.visits.cancel_hours = Some(721);
+        assert_eq!(settings.check().unwrap_err().field, "visits.cancel_hours");
+        settings.visits.cancel_hours = Some(0);
+        settings.messages.reminder_hours = Some(vec![24; 9]);
+        assert_eq!(settings.check().unwrap_err().field, "messages.reminder_hours");
+    }
+}
