@@ -31,9 +31,10 @@ pub(super) fn encrypt_onto(key: &[u8; 32], iv: &[u8; 16], plaintext: &[u8], outp
 ///
 /// To be called only once the ciphertext is authenticated: the padding error would be an oracle otherwise.
 pub(super) fn decrypt(key: &[u8; 32], iv: &[u8; 16], ciphertext: &[u8]) -> Result<Vec<u8>, BadPadding> {
-    let mut buffer = ciphertext.to_vec();
+    let mut buffer = vec![0; ciphertext.len()];
     let cipher = cbc::Decryptor::<Aes256Dec>::new(key.into(), iv.into());
-    let length = cipher.decrypt_padded::<Pkcs7>(&mut buffer).map_err(|_| BadPadding)?.len();
+    // From buffer to buffer: what was just copied would be read back before it has left the store queue.
+    let length = cipher.decrypt_padded_b2b::<Pkcs7>(ciphertext, &mut buffer).map_err(|_| BadPadding)?.len();
     buffer.truncate(length);
     Ok(buffer)
 }
