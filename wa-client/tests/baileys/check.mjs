@@ -46,6 +46,35 @@ async function baileysSends(listening, text) {
 /// The delivery receipt of a text from Baileys.
 const receipt = id => baileys.until(`the delivery receipt of ${id}`, () => baileys.status.get(id) >= DELIVERED);
 
+/// Two new accounts whose first texts cross, Baileys's `delay` milliseconds later: each makes a session of its own, and
+/// both have to settle on one.
+async function writeAtOnce(delay) {
+  const other = new Device({ url, rootKey, name: 'Baileys too', onQr: scan });
+  const program = new Client({ program: WA_CLIENT, store: `${WA_CLIENT_STORE}-${delay}`, url, rootKey, name: 'wa-client too' });
+  const pairing = await program.run(['pair'], async line => {
+    if (line.event === 'qr') await scan(line.code);
+  });
+  const number = pairing.find(line => line.event === 'paired').jid.split(/[:@]/)[0];
+  const { number: theirs } = await other.connect();
+
+  const crossing = program.run(['send', theirs, 'Crossing, from wa-client']);
+  await new Promise(resolve => setTimeout(resolve, delay));
+  const ids = [await other.send(number, 'Crossing, from Baileys')];
+  await crossing;
+  const listening = program.listen();
+  ids.push(await other.send(number, 'After the crossing, from Baileys'));
+  await listening.message('Crossing, from Baileys');
+  await listening.message('After the crossing, from Baileys');
+  await other.received('Crossing, from wa-client');
+  for (const id of ids) {
+    await other.until(`the delivery receipt of ${id}`, () => other.status.get(id) >= DELIVERED);
+  }
+  await listening.stop('SIGINT');
+  await program.run(['send', theirs, 'After the crossing, from wa-client', '--wait', 'delivered']);
+  await other.received('After the crossing, from wa-client');
+  other.disconnect();
+}
+
 const ours = await step('wa-client pairs by QR code', async () => {
   const lines = await client.run(['pair'], async line => {
     if (line.event === 'qr') await scan(line.code);
@@ -96,6 +125,10 @@ await step('a text from wa-client waits while Baileys is away', async () => {
 await step('every text arrived once', () => {
   const texts = baileys.messages.filter(message => !message.fromMe).map(message => message.text);
   assert.equal(new Set(texts).size, texts.length, `Baileys saw ${JSON.stringify(texts)}`);
+});
+
+await step('two who never wrote to each other write at once, and go on from there', async () => {
+  for (const delay of [0, 100, 200]) await writeAtOnce(delay);
 });
 
 baileys.disconnect();

@@ -7,7 +7,7 @@ use fixtures::foreign;
 use fixtures::sandbox::{Sandbox, SandboxConfig};
 
 /// Runs `tests/baileys/check.mjs`: texts and delivery receipts both ways, also after both reconnect, also what was sent
-/// while the other was away.
+/// while the other was away, also when the first texts of both cross.
 ///
 /// Needs Node 20 and npm, and the package registry the first time. Without them it says so and passes, unless
 /// `REQUIRE_NODE` is set.
