@@ -8,6 +8,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::http::idempotency;
+
 /// The parts of the document that no handler has.
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -45,6 +47,7 @@ impl utoipa::Modify for BearerScheme {
 /// Adds to every operation what every operation can answer: a problem that is ours.
 #[must_use]
 pub fn complete(mut document: OpenApi) -> OpenApi {
+    idempotency::announce(&mut document);
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let problem = ResponseBuilder::new()
         .description("A fault on our side, or a busy database")

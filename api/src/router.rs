@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::Redirect;
 use axum::routing::get;
-use axum::{Extension, Router};
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::docs::{self, Document};
 use crate::http::context::{ContextSettings, with_context};
 use crate::http::extract::BODY_MAX;
+use crate::http::idempotency::{self, Once};
 use crate::routes;
 use crate::state::AppState;
 
@@ -26,12 +27,12 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn router(state: AppState, context: ContextSettings) -> Router {
     let (routes, document) = resources().split_for_parts();
     let document = docs::complete(document);
-    let platform = Extension(state.platform.clone());
+    let once = Once::new(state.clone(), &document);
     routes
+        .layer(middleware::from_fn_with_state(once, idempotency::once))
         .with_state(state)
         .merge(docs::routes(&document))
         .route("/", get(|| async { Redirect::to("/api/docs/") }))
-        .layer(platform)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(middleware::from_fn_with_state(Arc::new(context), with_context))

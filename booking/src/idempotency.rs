@@ -6,9 +6,9 @@
 //!    └─ the same key meanwhile: UnderWay; with another request: Mismatch
 //! ```
 //!
-//! Keys and requests are kept as hashes. A process that dies between acting and finishing leaves a key under way,
-//! which is free again after [`ABANDONED_AFTER`] seconds: the request then acts once more, and what guards its effect
-//! against doubles has to be the schema, as it is for visits.
+//! Keys and requests are kept as hashes, and an answer as the caller sealed it. A process that dies between acting and
+//! finishing leaves a key under way, which is free again after [`ABANDONED_AFTER`] seconds: the request then acts once
+//! more, and what guards its effect against doubles has to be the schema, as it is for visits.
 
 use db::Db;
 use sha2::{Digest, Sha256};
@@ -17,14 +17,27 @@ use crate::clock::Timestamp;
 use crate::store::StoreError;
 
 /// How long an answer is kept, in seconds.
-pub const KEPT_FOR: i64 = 2 * 86_400;
+pub const KEPT_FOR: i64 = 86_400;
 /// After how many seconds a request that did not finish counts as dead.
 pub const ABANDONED_AFTER: i64 = 60;
+/// Each request removes up to so many keys that are too old: more than it adds, and never enough to be slow.
+pub const SWEPT_AT_ONCE: i64 = 16;
+
+/// Whose request it is, under which key. Keys of different operations and callers never meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key<'a> {
+    /// The operation.
+    pub scope: &'a str,
+    /// Who asks.
+    pub caller: &'a str,
+    /// The key that they chose.
+    pub text: &'a str,
+}
 
 /// A request under a key, which it holds until it is finished or forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
-    scope: &'static str,
+    scope: String,
     key_hash: [u8; 32],
     since: Timestamp,
 }
@@ -38,8 +51,8 @@ pub enum Begin {
     Replay {
         /// The status of the answer.
         status: i64,
-        /// The body of the answer.
-        answer: String,
+        /// The body of the answer, as [`finish`] was given it.
+        answer: Vec<u8>,
     },
     /// The same request is under way.
     UnderWay,
@@ -47,42 +60,38 @@ pub enum Begin {
     Mismatch,
 }
 
-/// Looks a request up under a key; `scope` keeps the keys of different operations apart.
+/// Looks a request up under its key, and removes some keys that are too old.
 ///
 /// # Errors
 ///
 /// [`StoreError`].
-pub async fn begin(
-    db: &Db,
-    scope: &'static str,
-    key: &str,
-    request: &[u8],
-    now: Timestamp,
-) -> Result<Begin, StoreError> {
-    let (key_hash, request_hash): ([u8; 32], [u8; 32]) = (hash(key.as_bytes()), hash(request));
+pub async fn begin(db: &Db, key: Key<'_>, request: &[u8], now: Timestamp) -> Result<Begin, StoreError> {
+    let (key_hash, request_hash): ([u8; 32], [u8; 32]) = (key.hash(), Sha256::digest(request).into());
     let mut tx = db.begin().await?;
-    db::execute!(&mut tx, "delete from idempotency_keys where created_at < $1", now.plus(-KEPT_FOR))?;
+    sweep(&mut tx, now).await?;
     let taken = db::execute!(
         &mut tx,
         "insert into idempotency_keys (scope, key_hash, request_hash, created_at) values ($1, $2, $3, $4)
          on conflict (scope, key_hash) do update
-             set request_hash = excluded.request_hash, created_at = excluded.created_at
-             where idempotency_keys.status is null and idempotency_keys.created_at <= $5",
-        scope,
+             set request_hash = excluded.request_hash, created_at = excluded.created_at, status = null, answer = null
+             where (idempotency_keys.status is null and idempotency_keys.created_at <= $5)
+                 or idempotency_keys.created_at <= $6",
+        key.scope,
         key_hash.as_slice(),
         request_hash.as_slice(),
         now,
         now.plus(-ABANDONED_AFTER),
+        now.plus(-KEPT_FOR),
     )?;
     if taken > 0 {
         tx.commit().await?;
-        return Ok(Begin::Act(Ticket { scope, key_hash, since: now }));
+        return Ok(Begin::Act(Ticket { scope: key.scope.to_owned(), key_hash, since: now }));
     }
     let row = db::fetch_one!(
         &mut tx,
         Row,
         "select request_hash, status, answer from idempotency_keys where scope = $1 and key_hash = $2",
-        scope,
+        key.scope,
         key_hash.as_slice(),
     )?;
     tx.commit().await?;
@@ -98,13 +107,13 @@ pub async fn begin(
 /// # Errors
 ///
 /// [`StoreError`]: the key stays under way then, until it counts as abandoned.
-pub async fn finish(db: &Db, ticket: &Ticket, status: i64, answer: &str) -> Result<(), StoreError> {
+pub async fn finish(db: &Db, ticket: &Ticket, status: i64, answer: &[u8]) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     db::execute!(
         &mut tx,
         "update idempotency_keys set status = $4, answer = $5
          where scope = $1 and key_hash = $2 and created_at = $3 and status is null",
-        ticket.scope,
+        ticket.scope.as_str(),
         ticket.key_hash.as_slice(),
         ticket.since,
         status,
@@ -123,20 +132,45 @@ pub async fn forget(db: &Db, ticket: &Ticket) -> Result<(), StoreError> {
     db::execute!(
         &mut tx,
         "delete from idempotency_keys where scope = $1 and key_hash = $2 and created_at = $3 and status is null",
-        ticket.scope,
+        ticket.scope.as_str(),
         ticket.key_hash.as_slice(),
         ticket.since,
     )?;
     Ok(tx.commit().await?)
 }
 
-fn hash(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
+/// Removes [`SWEPT_AT_ONCE`] of the oldest keys, if they are old enough. Others that sweep are not waited for.
+async fn sweep(tx: &mut db::Tx, now: Timestamp) -> Result<(), db::Error> {
+    db::execute!(
+        tx,
+        sqlite: "delete from idempotency_keys where (scope, key_hash) in (
+                     select scope, key_hash from idempotency_keys where created_at <= $1 order by created_at limit $2
+                 )",
+        postgres: "delete from idempotency_keys where (scope, key_hash) in (
+                       select scope, key_hash from idempotency_keys where created_at <= $1 order by created_at limit $2
+                       for update skip locked
+                   )",
+        now.plus(-KEPT_FOR),
+        SWEPT_AT_ONCE,
+    )?;
+    Ok(())
+}
+
+impl Key<'_> {
+    /// Lengths go in too, so that what one part ends with is not what the next begins with.
+    fn hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for part in [self.caller, self.text] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.finalize().into()
+    }
 }
 
 #[derive(sqlx::FromRow)]
 struct Row {
     request_hash: Vec<u8>,
     status: Option<i64>,
-    answer: Option<String>,
+    answer: Option<Vec<u8>>,
 }

@@ -12,7 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use scheduler::settings::TokenSettings;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 /// The issuer named in every token.
 const ISSUER: &str = "booking";
@@ -46,6 +46,8 @@ pub struct AccessTokens {
     decoding: DecodingKey,
     validation: Validation,
     lifetime_seconds: i64,
+    /// What keys for other purposes are derived from.
+    root: Hmac<Sha256>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,6 +68,8 @@ impl AccessTokens {
         // A second installation in one process finds the same provider in place.
         let _already_installed = PROVIDER.install_default();
         let secret = settings.secret.expose_secret().as_bytes();
+        let digest = Sha256::digest(secret);
+        let block: [u8; 64] = std::array::from_fn(|index| digest.get(index).copied().unwrap_or_default());
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
@@ -76,6 +80,7 @@ impl AccessTokens {
             decoding: DecodingKey::from_secret(secret),
             validation,
             lifetime_seconds: i64::try_from(settings.access.as_secs()).unwrap_or(i64::MAX),
+            root: Hmac::new(&block.into()),
         }
     }
 
@@ -113,6 +118,17 @@ impl AccessTokens {
             role: Role::from_text(&claims.role).ok_or(TokenError::Forged)?,
             business: claims.business.map(BusinessId::new),
         })
+    }
+
+    /// A key for another purpose than tokens, of the same secret; the parts of a purpose are kept apart.
+    #[must_use]
+    pub fn derived(&self, purpose: &[&str]) -> [u8; 32] {
+        let mut root = self.root.clone();
+        for part in purpose {
+            root.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            root.update(part.as_bytes());
+        }
+        root.finalize().into_bytes().into()
     }
 
     /// Life of a token in seconds.

@@ -2,7 +2,6 @@
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::middleware;
 use booking::booking::{self as visits, NewBooking, Source};
 use booking::business::{self, Business};
 use booking::id::{MasterId, ServiceId};
@@ -18,7 +17,6 @@ use utoipa_axum::routes;
 
 use crate::errors;
 use crate::http::extract::{Json, Query};
-use crate::http::idempotency;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::slot::{SlotOut, wall_text};
 use crate::input;
@@ -29,7 +27,6 @@ use crate::state::AppState;
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create_booking))
-        .route_layer(middleware::from_fn(idempotency::once))
         .routes(routes!(show_business))
         .routes(routes!(list_services))
         .routes(routes!(list_masters))
@@ -320,12 +317,6 @@ async fn list_slots(
 /// A time that is taken answers 409 with the nearest free times in `alternatives`.
 #[utoipa::path(
     post, path = "/api/v1/public/booking", tag = "public", request_body = BookingIn,
-    params(
-        ("Idempotency-Key" = Option<String>, Header,
-            description = "Any text of the client's choice, up to 255 bytes. A repetition with the same key and body \
-                within a day books nothing and gets the first answer again, with `Idempotency-Replayed: true`; with \
-                another body it is refused."),
-    ),
     responses(
         (status = 201, body = BookedOut),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),

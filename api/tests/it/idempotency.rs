@@ -3,12 +3,18 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use booking::demo;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApi, visit};
+use crate::support::{Answer, TestApi, registration, visit};
+
+const BOOKING: &str = "/api/v1/public/booking";
 
 async fn post(api: &TestApi, key: &str, body: &Value) -> Answer {
-    let request = Request::post("/api/v1/public/booking")
+    post_to(api, BOOKING, key, body).await
+}
+
+async fn post_to(api: &TestApi, path: &str, key: &str, body: &Value) -> Answer {
+    let request = Request::post(path)
         .header("content-type", "application/json")
         .header("idempotency-key", key)
         .body(Body::from(body.to_string()));
@@ -58,4 +64,54 @@ async fn a_refused_booking_leaves_its_key_free() {
     }
     let oversize = post(&api, "big", &Value::String("x".repeat(70_000))).await;
     assert_eq!(oversize.body["code"], "body-too-large");
+}
+
+#[tokio::test]
+async fn every_operation_that_creates_takes_a_key_and_says_so() {
+    let document = serde_json::to_value(api::router::document()).expect("document");
+    let mut creating = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let status = |status: &str| operation["responses"].get(status).is_some();
+            let takes_key = operation["parameters"].as_array().is_some_and(|parameters| {
+                parameters.iter().filter(|parameter| parameter["name"] == "Idempotency-Key").count() == 1
+            });
+            assert_eq!(takes_key, method == "post" && (status("201") || status("202")), "{method} {path}");
+            creating += usize::from(takes_key);
+        }
+    }
+    assert!(creating >= 2, "{creating}");
+}
+
+#[tokio::test]
+async fn a_repeated_registration_gets_its_tokens_again_and_the_database_does_not_hold_them() {
+    let api = TestApi::start().await;
+    let path = "/api/v1/register";
+    let first = post_to(&api, path, "once", &registration("aigerim")).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{first:?}");
+    let again = post_to(&api, path, "once", &registration("aigerim")).await;
+    assert_eq!((again.status, &again.body), (StatusCode::CREATED, &first.body));
+    let kept: Vec<(Vec<u8>,)> = {
+        let mut connection = api.platform.db.read().await.expect("database");
+        db::fetch_all!(&mut connection, (Vec<u8>,), "select answer from idempotency_keys").expect("rows")
+    };
+    let [(kept,)] = kept.as_slice() else { panic!("{} rows", kept.len()) };
+    let token = first.body["refresh_token"].as_str().expect("token").as_bytes();
+    assert!(!kept.windows(token.len()).any(|window| window == token));
+}
+
+#[tokio::test]
+async fn businesses_do_not_share_keys_and_what_is_no_creation_takes_none() {
+    let api = TestApi::start().await;
+    let made = post(&api, "same", &visit("2026-01-13T14:00:00")).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    let mut elsewhere = visit("2026-01-13T14:00:00");
+    elsewhere["subdomain"] = json!("unknown");
+    assert_eq!(post(&api, "same", &elsewhere).await.body["code"], "business-not-found");
+    let login = json!({ "email": demo::OWNER.0, "password": demo::OWNER.1 });
+    for _ in 0..2 {
+        let answer = post_to(&api, "/api/v1/login", "same", &login).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(answer.headers.get("idempotency-replayed").is_none());
+    }
 }

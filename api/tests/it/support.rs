@@ -32,6 +32,7 @@ pub(crate) const NOW_MS: i64 = 1_768_186_800_000;
 /// The API on a database of its own, without a port.
 pub(crate) struct TestApi {
     pub(crate) router: Router,
+    pub(crate) platform: Platform,
     pub(crate) clock: Arc<AtomicI64>,
     _folder: TempDir,
 }
@@ -63,7 +64,8 @@ impl TestApi {
             access: Duration::from_hours(1),
             refresh_days: 7,
         });
-        let state = AppState { platform, tokens, live: LiveAccounts::default(), texts: texts.clone() };
+        let state =
+            AppState { platform: platform.clone(), tokens, live: LiveAccounts::default(), texts: texts.clone() };
         let context = ContextSettings {
             texts,
             languages: vec![Language::Ru, Language::En, Language::Kk],
@@ -71,7 +73,7 @@ impl TestApi {
             trusted_proxies: Vec::new(),
             rate_limit: per_minute.map(|limit| RateLimit::new(limit, tokio::time::Instant::now())),
         };
-        Self { router: router(state, context), clock, _folder: folder }
+        Self { router: router(state, context), platform, clock, _folder: folder }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

@@ -1,28 +1,37 @@
 //! Requests that are repeated.
 
 use booking::clock::Timestamp;
-use booking::idempotency::{ABANDONED_AFTER, Begin, KEPT_FOR, begin, finish, forget};
+use booking::idempotency::{ABANDONED_AFTER, Begin, KEPT_FOR, Key, SWEPT_AT_ONCE, begin, finish, forget};
+use db::Db;
 use db::testing::on_each;
 
 use crate::salon::Salon;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_768_366_800);
+const KEY: Key<'static> = Key { scope: "booking", caller: "user 1", text: "key" };
 
 #[tokio::test]
 async fn the_first_acts_and_the_others_get_its_answer() {
     on_each(async |db| {
         Salon::open(&db).await;
-        let Begin::Act(ticket) = begin(&db, "booking", "key", b"request", NOW).await.unwrap() else { panic!() };
-        assert_eq!(begin(&db, "booking", "key", b"request", NOW).await.unwrap(), Begin::UnderWay);
-        assert_eq!(begin(&db, "booking", "key", b"another", NOW).await.unwrap(), Begin::Mismatch);
-        finish(&db, &ticket, 201, "{}").await.unwrap();
-        let replay = Begin::Replay { status: 201, answer: "{}".to_owned() };
-        let within_a_day = NOW.plus(86_400);
-        assert_eq!(begin(&db, "booking", "key", b"request", within_a_day).await.unwrap(), replay);
-        assert_eq!(begin(&db, "booking", "key", b"another", within_a_day).await.unwrap(), Begin::Mismatch);
-        let elsewhere = begin(&db, "other", "key", b"another", NOW).await.unwrap();
-        assert!(matches!(elsewhere, Begin::Act(_)), "{elsewhere:?}");
-        let later = begin(&db, "booking", "key", b"another", NOW.plus(KEPT_FOR + 1)).await.unwrap();
+        let Begin::Act(ticket) = begin(&db, KEY, b"request", NOW).await.unwrap() else { panic!() };
+        assert_eq!(begin(&db, KEY, b"request", NOW).await.unwrap(), Begin::UnderWay);
+        assert_eq!(begin(&db, KEY, b"another", NOW).await.unwrap(), Begin::Mismatch);
+        finish(&db, &ticket, 201, b"{}").await.unwrap();
+        let replay = Begin::Replay { status: 201, answer: b"{}".to_vec() };
+        let within_a_day = NOW.plus(KEPT_FOR - 1);
+        assert_eq!(begin(&db, KEY, b"request", within_a_day).await.unwrap(), replay);
+        assert_eq!(begin(&db, KEY, b"another", within_a_day).await.unwrap(), Begin::Mismatch);
+        for elsewhere in [
+            Key { scope: "other", ..KEY },
+            Key { caller: "user 2", ..KEY },
+            Key { text: "yek", ..KEY },
+            Key { caller: "user ", text: "1key", ..KEY },
+        ] {
+            let begun = begin(&db, elsewhere, b"another", NOW).await.unwrap();
+            assert!(matches!(begun, Begin::Act(_)), "{elsewhere:?}: {begun:?}");
+        }
+        let later = begin(&db, KEY, b"another", NOW.plus(KEPT_FOR)).await.unwrap();
         assert!(matches!(later, Begin::Act(_)), "{later:?}");
     })
     .await;
@@ -32,16 +41,40 @@ async fn the_first_acts_and_the_others_get_its_answer() {
 async fn a_request_that_failed_or_died_frees_its_key() {
     on_each(async |db| {
         Salon::open(&db).await;
-        let Begin::Act(failed) = begin(&db, "booking", "key", b"request", NOW).await.unwrap() else { panic!() };
+        let Begin::Act(failed) = begin(&db, KEY, b"request", NOW).await.unwrap() else { panic!() };
         forget(&db, &failed).await.unwrap();
-        let Begin::Act(died) = begin(&db, "booking", "key", b"other", NOW).await.unwrap() else { panic!() };
+        let Begin::Act(died) = begin(&db, KEY, b"other", NOW).await.unwrap() else { panic!() };
         let later = NOW.plus(ABANDONED_AFTER);
-        let Begin::Act(next) = begin(&db, "booking", "key", b"request", later).await.unwrap() else { panic!() };
+        let Begin::Act(next) = begin(&db, KEY, b"request", later).await.unwrap() else { panic!() };
         // Who was taken for dead and comes back changes nothing.
-        finish(&db, &died, 500, "late").await.unwrap();
+        finish(&db, &died, 500, b"late").await.unwrap();
         forget(&db, &died).await.unwrap();
-        assert_eq!(begin(&db, "booking", "key", b"request", later).await.unwrap(), Begin::UnderWay);
-        finish(&db, &next, 201, "{}").await.unwrap();
+        assert_eq!(begin(&db, KEY, b"request", later).await.unwrap(), Begin::UnderWay);
+        finish(&db, &next, 201, b"{}").await.unwrap();
     })
     .await;
+}
+
+#[tokio::test]
+async fn old_keys_go_a_few_at_a_time() {
+    on_each(async |db| {
+        Salon::open(&db).await;
+        let many = usize::try_from(SWEPT_AT_ONCE).unwrap() + 4;
+        for number in 0..many {
+            let text = number.to_string();
+            let begun = begin(&db, Key { text: &text, ..KEY }, b"request", NOW).await.unwrap();
+            assert!(matches!(begun, Begin::Act(_)));
+        }
+        let later = NOW.plus(KEPT_FOR);
+        let Begin::Act(_) = begin(&db, Key { text: "new", ..KEY }, b"", later).await.unwrap() else { panic!() };
+        assert_eq!(count(&db).await, 4 + 1);
+        let Begin::Act(_) = begin(&db, Key { text: "newer", ..KEY }, b"", later).await.unwrap() else { panic!() };
+        assert_eq!(count(&db).await, 2);
+    })
+    .await;
+}
+
+async fn count(db: &Db) -> i64 {
+    let mut connection = db.read().await.unwrap();
+    db::fetch_one!(&mut connection, (i64,), "select count(*) from idempotency_keys").unwrap().0
 }
