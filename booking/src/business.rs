@@ -12,6 +12,7 @@ use crate::name::Name;
 use crate::phone::Phone;
 use crate::settings::Settings;
 use crate::store::{StoreError, text_enum};
+use crate::text::Wording;
 use crate::zone::Zone;
 
 /// Labels that a tenant cannot have: they are addresses of the platform itself.
@@ -109,6 +110,8 @@ pub struct Business {
     pub trial_ends_at: Option<Timestamp>,
     /// What it has set for itself.
     pub settings: Settings,
+    /// The texts that it words itself.
+    pub wording: Wording,
     /// Counts the changes of all this, from 1.
     pub version: i64,
 }
@@ -172,7 +175,7 @@ pub async fn by_subdomain(connection: &mut Connection, subdomain: &str) -> Resul
     db::fetch_optional!(
         connection,
         Row,
-        "select id, subdomain, name, phone, address, time_zone, language, state, trial_ends_at, settings,
+        "select id, subdomain, name, phone, address, time_zone, language, state, trial_ends_at, settings, texts,
              version
          from businesses where subdomain = $1",
         subdomain.trim().to_ascii_lowercase(),
@@ -190,7 +193,7 @@ pub async fn by_id(connection: &mut Connection, id: BusinessId) -> Result<Option
     db::fetch_optional!(
         connection,
         Row,
-        "select id, subdomain, name, phone, address, time_zone, language, state, trial_ends_at, settings,
+        "select id, subdomain, name, phone, address, time_zone, language, state, trial_ends_at, settings, texts,
              version
          from businesses where id = $1",
         id,
@@ -211,6 +214,7 @@ struct Row {
     state: String,
     trial_ends_at: Option<Timestamp>,
     settings: String,
+    texts: String,
     version: i64,
 }
 
@@ -231,6 +235,7 @@ impl TryFrom<Row> for Business {
             state: BusinessState::of_row(&row.state, "businesses", id)?,
             trial_ends_at: row.trial_ends_at,
             settings: serde_json::from_str(&row.settings).map_err(|_| broken("settings are malformed"))?,
+            wording: Wording::read(&row.texts).map_err(|_| broken("texts are malformed"))?,
             version: row.version,
         })
     }

@@ -81,8 +81,12 @@ macro_rules! text_enum {
                 }
             }
 
-            /// Reads what a row has.
-            pub(crate) fn of_row(text: &str, table: &'static str, id: i64) -> Result<Self, $crate::store::StoreError> {
+            /// Reads what a row of `table` has.
+            ///
+            /// # Errors
+            ///
+            /// [`StoreError::Row`]($crate::store::StoreError::Row) when it is none of them.
+            pub fn of_row(text: &str, table: &'static str, id: i64) -> Result<Self, $crate::store::StoreError> {
                 Self::from_text(text).ok_or($crate::store::StoreError::Row {
                     table,
                     id,

@@ -1,4 +1,4 @@
-# Messages to clients in Kazakh. The variables are those of ru.ftl. A noun does not change after a numeral.
+# What people are written, in Kazakh. The variables are those of ru.ftl. A noun does not change after a numeral.
 
 weekday = { $weekday ->
     [1] дүйсенбі
@@ -9,6 +9,8 @@ weekday = { $weekday ->
     [6] сенбі
    *[7] жексенбі
 }
+
+on-weekday = { weekday } күні
 
 month = { $month ->
     [1] қаңтар
@@ -25,36 +27,92 @@ month = { $month ->
    *[12] желтоқсан
 }
 
-date = { weekday }, { $year ->
+date = { $year ->
     [0] { "" }
    *[other] { $year } жылғы{ " " }
 }{ $day } { month }
 
+line = { date }, { weekday }, сағат { $time }
+
+when = { date }, { on-weekday }, сағат { $at }
+
 free = тегін
+
+greeting = { $named ->
+    [yes] Сәлеметсіз бе, { $client }!
+   *[no] Сәлеметсіз бе!
+}
+
+what = { $service }, шебер: { $master }
 
 address = Мекенжайы: { $address }
 
 how-to-cancel = { $hours ->
     [0] Бас тарту немесе уақытын ауыстыру үшін осы хабарламаға жауап жазыңыз.
-   *[other] Бас тарту немесе уақытын ауыстыру үшін осы хабарламаға келетін уақыттан кемінде { $hours } сағат бұрын жауап жазыңыз.
+   *[other] Бас тарту немесе уақытын ауыстыру үшін келетін уақыттан кемінде { $hours } сағат бұрын осы хабарламаға жауап жазыңыз.
 }
 
-confirmation =
-    Сәлеметсіз бе! Сіз жазылдыңыз: { $business }.
-    { date }, сағат { $time }
-    { $service }, шебер: { $master }
+how-to-cancel-link = Бас тарту немесе уақытын ауыстыру: { $link }
+
+request =
+    { greeting } Өтінішіңізді алдық: { $business }.
+    { line }
+    { what }
     Бағасы: { $price }
+    Жазылуыңызды растаған соң сізге хабарлаймыз.
+
+confirmation =
+    { greeting } Сіз жазылдыңыз: { $business }.
+    Сізді { when } күтеміз.
+    { what }
+    Бағасы: { $price }
+
+moved =
+    { greeting } Жазылуыңыздың уақыты ауыстырылды: { $business }.
+    Бұрынғы уақыты: { $old }
+    Жаңа уақыты: { line }
+    { what }
+
+cancelled-by-client =
+    { $business }: сіз жазылудан бас тарттыңыз.
+    { line }
+    { what }
+    Сізді тағы да күтеміз.
+
+cancelled-by-salon =
+    { $business }: өкінішке қарай, жазылуыңыз жойылды.
+    { line }
+    { what }
+    Басқа уақытты таңдау үшін осы хабарламаға жауап жазыңыз.
 
 # Later than on the day itself the date is named: a reminder that was held up would lie with "tomorrow".
 reminder =
     { $days ->
-        [0] Еске саламыз: бүгін сағат { $time } уақытына жазылғансыз, { $business }.
-       *[other] Еске саламыз: { date }, сағат { $time } уақытына жазылғансыз, { $business }.
+        [0] Еске саламыз: сізді бүгін сағат { $at } күтеміз, { $business }.
+       *[other] Еске саламыз: сізді { when } күтеміз, { $business }.
     }
-    { $service }, шебер: { $master }
+    { what }
 
-cancellation =
-    { $business }: сіздің жазылуыңыз жойылды.
-    { date }, сағат { $time }
-    { $service }, шебер: { $master }
-    Басқа уақытқа жазылу үшін осы хабарламаға жауап жазыңыз.
+expired =
+    { greeting } Өтінішіңіз уақытында расталмады және енді жарамсыз: { $business }.
+    { line }
+    { what }
+    Басқа уақытты таңдау үшін осы хабарламаға жауап жазыңыз.
+
+code =
+    { $purpose ->
+        [reset] { $code } — құпиясөзді ауыстыру коды, { $business }.
+       *[login] { $code } — жүйеге кіру коды, { $business }.
+    }
+    Код { $minutes } минут жарамды. Оны ешкімге айтпаңыз.
+
+invitation =
+    { greeting } { $business } сізді өз командасына шақырады.
+    Шақыруды қабылдау: { $link }
+    Сілтеме { $days } күн жарамды.
+
+test = Тексеру хабарламасы: { $business }. Оны көріп тұрсаңыз, WhatsApp қосылған.
+
+stopped = { $business }: жақсы, енді сізге жазбаймыз. Хабарламаларды қайта алғыңыз келсе, БАСТАУ деп жазыңыз.
+
+started = { $business }: жазылуларыңыз туралы хабарламаларды қайта аласыз. Бас тарту үшін ТОҚТАТ деп жазыңыз.

@@ -87,7 +87,7 @@ pub async fn cancel(
     }
     outbox::cancel_of_booking(&mut tx, business_id, booking_id).await?;
     let account_id = messages::account(&mut tx, business_id).await?;
-    let planned = messages::of_cancelled(platform, &business, &booking, now);
+    let planned = messages::of_cancelled(platform, &business, &booking, cancellation.actor, now);
     messages::plan(&mut tx, platform, &booking, account_id, &[planned], now).await?;
     tx.commit().await?;
     platform.outbox.ring();

@@ -3,14 +3,14 @@
 use db::Connection;
 use jiff::Span;
 
-use crate::booking::Booking;
+use crate::booking::{Actor, Booking};
 use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::id::{AccountId, BusinessId};
 use crate::outbox::{self, MessageKind, NewMessage};
 use crate::platform::Platform;
 use crate::store::StoreError;
-use crate::text::VisitText;
+use crate::text::{Event, VisitText};
 
 /// How long after it was decided a cancellation is still worth sending, also when the visit's time is over by then.
 const CANCELLATION_SECONDS: i64 = 3_600;
@@ -31,7 +31,12 @@ pub(super) fn of_new(platform: &Platform, business: &Business, booking: &Booking
     let mut planned = vec![Planned {
         kind: MessageKind::Confirmation,
         key: format!("v{version}:confirmation"),
-        text: texts.confirmation(language, &words.at(platform, business, booking, now)),
+        text: texts.visit(
+            Event::Confirmation,
+            language,
+            &business.wording,
+            &words.at(platform, business, booking, now),
+        ),
         due_at: now,
         expires_at: booking.starts_at,
     }];
@@ -43,7 +48,12 @@ pub(super) fn of_new(platform: &Platform, business: &Business, booking: &Booking
         planned.push(Planned {
             kind: MessageKind::Reminder,
             key: format!("v{version}:reminder:{hours}"),
-            text: texts.reminder(language, &words.at(platform, business, booking, due_at)),
+            text: texts.visit(
+                Event::Reminder,
+                language,
+                &business.wording,
+                &words.at(platform, business, booking, due_at),
+            ),
             due_at,
             expires_at: booking.starts_at,
         });
@@ -52,12 +62,23 @@ pub(super) fn of_new(platform: &Platform, business: &Business, booking: &Booking
 }
 
 /// The word that the visit is off.
-pub(super) fn of_cancelled(platform: &Platform, business: &Business, booking: &Booking, now: Timestamp) -> Planned {
+pub(super) fn of_cancelled(
+    platform: &Platform,
+    business: &Business,
+    booking: &Booking,
+    by: Actor,
+    now: Timestamp,
+) -> Planned {
     let words = Words::of(booking);
+    let event = match by {
+        Actor::Client => Event::CancelledByClient,
+        Actor::User(_) | Actor::System => Event::CancelledBySalon,
+    };
+    let visit = words.at(platform, business, booking, now);
     Planned {
         kind: MessageKind::Cancellation,
         key: format!("v{}:cancellation", booking.version),
-        text: platform.texts.cancellation(booking.language, &words.at(platform, business, booking, now)),
+        text: platform.texts.visit(event, booking.language, &business.wording, &visit),
         due_at: now,
         expires_at: booking.ends_at.max(now.plus(CANCELLATION_SECONDS)),
     }
@@ -135,18 +156,21 @@ impl Words {
         &'a self,
         platform: &Platform,
         business: &'a Business,
-        booking: &Booking,
+        booking: &'a Booking,
         sent_at: Timestamp,
     ) -> VisitText<'a> {
         VisitText {
             business: business.name.as_str(),
             address: business.address.as_deref(),
+            client: booking.client_name.as_str(),
             service: &self.service,
             master: &self.master,
             price_tiyn: booking.price_tiyn,
             start: booking.wall_start,
+            moved_from: None,
             today: booking.zone.date(sent_at),
             cancellation_hours: platform.policy.cancellation_hours,
+            link: None,
         }
     }
 }

@@ -37,8 +37,8 @@ async fn a_visit_is_booked_with_its_messages() {
         ];
         assert_eq!(planned, expected.map(|(kind, at)| (kind, at.to_owned())));
         assert!(messages.iter().all(|message| message.state == MessageState::Planned));
-        assert!(messages[0].text.contains("пятница, 16 января, 14:00"), "{}", messages[0].text);
-        assert!(messages[1].text.contains("пятница, 16 января, в 14:00"));
+        assert!(messages[0].text.contains("в пятницу, 16 января, в 14:00"), "{}", messages[0].text);
+        assert!(messages[1].text.contains("в пятницу, 16 января, в 14:00"));
         assert!(messages[2].text.contains("сегодня в 14:00"));
 
         let steps = transitions(&mut connection, salon.business.id, booking.id).await.unwrap();
