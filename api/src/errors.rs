@@ -1,5 +1,6 @@
 //! From errors of the domain to problems: one place, one exhaustive `match` for each.
 
+use booking::authority::KeyError;
 use booking::availability::Slot;
 use booking::booking::{CancelError, CreateError};
 use booking::business::SubdomainError;
@@ -110,6 +111,17 @@ impl From<SessionError> for ApiError {
         match error {
             SessionError::Ended | SessionError::Reused => Self::new(ProblemKind::RefreshTokenInvalid),
             SessionError::Store(error) => error.into(),
+            _ => Self::caused(ProblemKind::Internal, &error),
+        }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unknown => Self::new(ProblemKind::TokenInvalid),
+            KeyError::Expired => Self::new(ProblemKind::TokenExpired),
+            KeyError::Store(error) => error.into(),
             _ => Self::caused(ProblemKind::Internal, &error),
         }
     }

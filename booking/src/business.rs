@@ -22,6 +22,15 @@ const RESERVED: [&str; 12] =
 /// The zone of a business that did not name one.
 pub const DEFAULT_ZONE: &str = "Asia/Almaty";
 
+/// The columns of a [`Row`], for statements that call the table `b`.
+macro_rules! business_columns {
+    () => {
+        "b.id, b.subdomain, b.name, b.phone, b.address, b.time_zone, b.language, b.state, b.trial_ends_at, \
+         b.settings, b.texts, b.version"
+    };
+}
+pub(crate) use business_columns;
+
 /// The name of a business in addresses: 3 to 40 of `a`–`z`, `0`–`9` and inner hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subdomain(Box<str>);
@@ -116,6 +125,19 @@ pub struct Business {
     pub version: i64,
 }
 
+impl Business {
+    /// Whether it takes bookings and its staff may change anything at `now`: it is not suspended, and its trial, if it
+    /// is on one, is not over. Follows [`real_now`](crate::clock::Clock::real_now), which no demo moves.
+    #[must_use]
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        match self.state {
+            BusinessState::Trial => self.trial_ends_at.is_none_or(|end| now < end),
+            BusinessState::Active => true,
+            BusinessState::Suspended => false,
+        }
+    }
+}
+
 /// A tenant to be.
 #[derive(Debug, Clone)]
 pub struct NewBusiness<'a> {
@@ -175,9 +197,7 @@ pub async fn by_subdomain(connection: &mut Connection, subdomain: &str) -> Resul
     db::fetch_optional!(
         connection,
         Row,
-        "select id, subdomain, name, phone, address, time_zone, language, state, trial_ends_at, settings, texts,
-             version
-         from businesses where subdomain = $1",
+        concat!("select ", business_columns!(), " from businesses b where b.subdomain = $1"),
         subdomain.trim().to_ascii_lowercase(),
     )?
     .map(Business::try_from)
@@ -193,9 +213,7 @@ pub async fn by_id(connection: &mut Connection, id: BusinessId) -> Result<Option
     db::fetch_optional!(
         connection,
         Row,
-        "select id, subdomain, name, phone, address, time_zone, language, state, trial_ends_at, settings, texts,
-             version
-         from businesses where id = $1",
+        concat!("select ", business_columns!(), " from businesses b where b.id = $1"),
         id,
     )?
     .map(Business::try_from)
@@ -203,7 +221,7 @@ pub async fn by_id(connection: &mut Connection, id: BusinessId) -> Result<Option
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(crate) struct Row {
     id: BusinessId,
     subdomain: String,
     name: String,

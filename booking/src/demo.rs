@@ -158,7 +158,7 @@ async fn write_user(
 ) -> Result<(), DemoError> {
     let email: Email = email.parse().map_err(|_| DemoError::Value { what: "e-mail address" })?;
     let full_name = name(full_name)?;
-    let new = NewUser { business_id, email: &email, full_name: &full_name, phone: None, role, password_hash };
+    let new = NewUser { business_id, email: Some(&email), full_name: &full_name, phone: None, role, password_hash };
     user::create(tx, &new, now).await?;
     Ok(())
 }

@@ -51,4 +51,8 @@ ids! {
     MessageId,
     /// A key of a program that calls the API.
     ApiKeyId,
+    /// A login that lasts.
+    SessionId,
+    /// A link by which somebody joins the staff.
+    InvitationId,
 }

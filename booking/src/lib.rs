@@ -51,7 +51,9 @@ pub mod zone;
 
 // Who.
 pub mod access;
+pub mod api_key;
 pub mod audit;
+pub mod authority;
 pub mod business;
 pub mod client;
 pub mod password;

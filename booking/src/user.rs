@@ -82,12 +82,16 @@ pub struct User {
     pub id: UserId,
     /// Their business; none is the operator.
     pub business_id: Option<BusinessId>,
-    /// What they log in with.
-    pub email: Email,
+    /// What they log in with, unless it is their number.
+    pub email: Option<Email>,
     /// Their name.
     pub full_name: Name,
+    /// Their number.
+    pub phone: Option<Phone>,
     /// What they may do.
     pub role: Role,
+    /// Since when they cannot log in any more.
+    pub deactivated_at: Option<Timestamp>,
 }
 
 /// Somebody who will log in.
@@ -95,11 +99,11 @@ pub struct User {
 pub struct NewUser<'a> {
     /// Their business; none is the operator.
     pub business_id: Option<BusinessId>,
-    /// What they log in with.
-    pub email: &'a Email,
+    /// What they log in with, unless it is their number.
+    pub email: Option<&'a Email>,
     /// Their name.
     pub full_name: &'a Name,
-    /// Their number.
+    /// Their number; needed where there is no address.
     pub phone: Option<&'a Phone>,
     /// What they may do.
     pub role: Role,
@@ -198,7 +202,7 @@ pub async fn register(platform: &Platform, form: &Registration<'_>) -> Result<Us
         let business_id = business::create(&mut tx, &new, now).await?;
         let owner = NewUser {
             business_id: Some(business_id),
-            email: &email,
+            email: Some(&email),
             full_name: &full_name,
             phone: Some(&phone),
             role: Role::Owner,
@@ -215,7 +219,15 @@ pub async fn register(platform: &Platform, form: &Registration<'_>) -> Result<Us
     })?;
     tx.commit().await?;
     tracing::info!(business.id = %business_id, "registered business {business_id}");
-    Ok(User { id, business_id: Some(business_id), email, full_name, role: Role::Owner })
+    Ok(User {
+        id,
+        business_id: Some(business_id),
+        email: Some(email),
+        full_name,
+        phone: Some(phone),
+        role: Role::Owner,
+        deactivated_at: None,
+    })
 }
 
 /// Why somebody could not log in.
@@ -247,7 +259,7 @@ pub async fn login(platform: &Platform, email: &str, password: &str) -> Result<(
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), Some(hash)));
     let right = platform.passwords.verify(password, hash).await.map_err(LoginError::Password)?;
     let user = user.filter(|_| right).ok_or(LoginError::Rejected)?;
-    let token = session::start(platform, user.id).await?;
+    let token = session::start(platform, &user).await?;
     Ok((user, token))
 }
 
@@ -263,7 +275,7 @@ pub async fn create(connection: &mut Connection, new: &NewUser<'_>, now: Timesta
         "insert into users (business_id, email, password_hash, full_name, phone, role, created_at)
          values ($1, $2, $3, $4, $5, $6, $7) returning id",
         new.business_id,
-        new.email.as_str(),
+        new.email.map(Email::as_str),
         new.password_hash,
         new.full_name.as_str(),
         new.phone.map(Phone::expose),
@@ -282,7 +294,7 @@ pub async fn by_id(connection: &mut Connection, id: UserId) -> Result<Option<Use
     let row = db::fetch_optional!(
         connection,
         Row,
-        "select id, business_id, email, full_name, role, password_hash from users where id = $1",
+        "select id, business_id, email, full_name, phone, role, password_hash, deactivated_at from users where id = $1",
         id,
     )?;
     row.map(|row| row.read().map(|(user, _)| user)).transpose()
@@ -292,7 +304,8 @@ async fn credentials(connection: &mut Connection, email: &Email) -> Result<Optio
     let row = db::fetch_optional!(
         connection,
         Row,
-        "select id, business_id, email, full_name, role, password_hash from users where email = $1",
+        "select id, business_id, email, full_name, phone, role, password_hash, deactivated_at
+         from users where email = $1 and deactivated_at is null",
         email.as_str(),
     )?;
     row.map(Row::read).transpose()
@@ -302,10 +315,12 @@ async fn credentials(connection: &mut Connection, email: &Email) -> Result<Optio
 struct Row {
     id: UserId,
     business_id: Option<BusinessId>,
-    email: String,
+    email: Option<String>,
     full_name: String,
+    phone: Option<String>,
     role: String,
     password_hash: String,
+    deactivated_at: Option<Timestamp>,
 }
 
 impl Row {
@@ -314,8 +329,10 @@ impl Row {
         let user = User {
             id: self.id,
             business_id: self.business_id,
-            email: self.email.parse().map_err(|_| broken("email is malformed"))?,
+            email: self.email.as_deref().map(str::parse).transpose().map_err(|_| broken("email is malformed"))?,
             full_name: self.full_name.parse().map_err(|_| broken("name is malformed"))?,
+            phone: self.phone.map(Phone::try_from).transpose().map_err(|_| broken("phone is not in E.164 form"))?,
+            deactivated_at: self.deactivated_at,
             role: Role::of_row(&self.role, "users", self.id.get())?,
         };
         Ok((user, self.password_hash))

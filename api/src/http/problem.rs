@@ -94,6 +94,16 @@ problem_kinds! {
     WrongCredentials = UNAUTHORIZED "wrong-credentials";
     /// The refresh token is unknown, used, revoked or expired.
     RefreshTokenInvalid = UNAUTHORIZED "refresh-token-invalid";
+    /// The session was ended, or its user removed.
+    SessionEnded = UNAUTHORIZED "session-ended";
+    /// The operator has closed the business.
+    BusinessSuspended = FORBIDDEN "business-suspended";
+    /// The business's trial is over: it can be looked at and not changed.
+    TrialExpired = FORBIDDEN "trial-expired";
+    /// API keys may not use this route.
+    KeyNotAllowed = FORBIDDEN "key-not-allowed";
+    /// The API key lacks the right for this route.
+    KeyScopeMissing = FORBIDDEN "key-scope-missing";
     /// The role may not do this.
     NotAllowed = FORBIDDEN "not-allowed";
     /// No route has this path.

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use booking::id::{BusinessId, UserId};
-use booking::user::Role;
+use booking::id::{BusinessId, ClientId, SessionId, UserId};
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
@@ -17,15 +16,27 @@ use sha2::{Digest, Sha256};
 /// The issuer named in every token.
 const ISSUER: &str = "booking";
 
-/// What a token says about its bearer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bearer {
-    /// Who signed in.
-    pub user: UserId,
-    /// What they may do.
-    pub role: Role,
-    /// The business they belong to; none for the platform's administrators.
-    pub business: Option<BusinessId>,
+/// What a token says about its bearer: who, and in which session. What they may do is not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearer {
+    /// Somebody of a staff, or the operator.
+    User {
+        /// Who signed in.
+        user: UserId,
+        /// The business they belong to; none for the platform's administrators.
+        business: Option<BusinessId>,
+        /// The session.
+        session: SessionId,
+    },
+    /// A client of a business.
+    Client {
+        /// Who signed in.
+        client: ClientId,
+        /// The business.
+        business: BusinessId,
+        /// The session.
+        session: SessionId,
+    },
 }
 
 /// Why a token was refused.
@@ -54,11 +65,21 @@ pub struct AccessTokens {
 struct Claims {
     iss: String,
     sub: String,
-    role: String,
+    /// Whose number `sub` is.
+    kind: Kind,
+    /// The session.
+    sid: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     business: Option<i64>,
     iat: i64,
     exp: i64,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    User,
+    Client,
 }
 
 impl AccessTokens {
@@ -90,13 +111,27 @@ impl AccessTokens {
     ///
     /// Whatever `jsonwebtoken` says; it has no reason to with keys of this type.
     pub fn issue(&self, bearer: &Bearer, now: i64) -> Result<String, Error> {
+        self.issue_for(bearer, self.lifetime_seconds, now)
+    }
+
+    /// Signs a token that lives so many seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`issue`](Self::issue).
+    pub fn issue_for(&self, bearer: &Bearer, seconds: i64, now: i64) -> Result<String, Error> {
+        let (kind, sub, business, session) = match *bearer {
+            Bearer::User { user, business, session } => (Kind::User, user.get(), business, session),
+            Bearer::Client { client, business, session } => (Kind::Client, client.get(), Some(business), session),
+        };
         let claims = Claims {
             iss: ISSUER.to_owned(),
-            sub: bearer.user.to_string(),
-            role: bearer.role.as_str().to_owned(),
-            business: bearer.business.map(BusinessId::get),
+            sub: sub.to_string(),
+            kind,
+            sid: session.get(),
+            business: business.map(BusinessId::get),
             iat: now,
-            exp: now.saturating_add(self.lifetime_seconds),
+            exp: now.saturating_add(seconds),
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
     }
@@ -113,11 +148,13 @@ impl AccessTokens {
         if claims.exp <= now {
             return Err(TokenError::Expired);
         }
-        Ok(Bearer {
-            user: UserId::new(claims.sub.parse().map_err(forged)?),
-            role: Role::from_text(&claims.role).ok_or(TokenError::Forged)?,
-            business: claims.business.map(BusinessId::new),
-        })
+        let (id, session) = (claims.sub.parse().map_err(forged)?, SessionId::new(claims.sid));
+        let business = claims.business.map(BusinessId::new);
+        match (claims.kind, business) {
+            (Kind::User, business) => Ok(Bearer::User { user: UserId::new(id), business, session }),
+            (Kind::Client, Some(business)) => Ok(Bearer::Client { client: ClientId::new(id), business, session }),
+            (Kind::Client, None) => Err(TokenError::Forged),
+        }
     }
 
     /// A key for another purpose than tokens, of the same secret; the parts of a purpose are kept apart.
@@ -206,7 +243,7 @@ mod tests {
     }
 
     fn owner() -> Bearer {
-        Bearer { user: UserId::new(7), role: Role::Owner, business: Some(BusinessId::new(3)) }
+        Bearer::User { user: UserId::new(7), business: Some(BusinessId::new(3)), session: SessionId::new(5) }
     }
 
     #[test]
@@ -215,6 +252,11 @@ mod tests {
         let token = tokens.issue(&owner(), NOW).expect("token is signed");
         assert_eq!(tokens.verify(&token, NOW + 59), Ok(owner()));
         assert_eq!(tokens.verify(&token, NOW + 60), Err(TokenError::Expired));
+        let client =
+            Bearer::Client { client: ClientId::new(7), business: BusinessId::new(3), session: SessionId::new(5) };
+        let token = tokens.issue_for(&client, 5, NOW).expect("token is signed");
+        assert_eq!(tokens.verify(&token, NOW + 4), Ok(client));
+        assert_eq!(tokens.verify(&token, NOW + 5), Err(TokenError::Expired));
     }
 
     #[test]

@@ -95,8 +95,9 @@ pub struct LoginOut {
 pub struct UserOut {
     /// The user.
     id: i64,
-    /// What they sign in with.
-    email: String,
+    /// What they sign in with, unless it is their number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
     /// Their name.
     full_name: String,
     /// `SUPER_ADMIN`, `OWNER`, `MANAGER`, `MASTER` or `CLIENT`.
@@ -144,7 +145,7 @@ async fn register_business(
         subdomain: &form.subdomain,
     };
     let owner = user::register(&platform, &registration).await?;
-    let refresh = session::start(&platform, owner.id).await?;
+    let refresh = session::start(&platform, &owner).await?;
     let out = RegisterOut {
         user_id: owner.id.get(),
         business_id: owner.business_id.map_or(0, booking::id::BusinessId::get),
@@ -189,7 +190,7 @@ async fn refresh_token(
     Ok(axum::Json(issue(&platform, &tokens, &user, &refresh)?))
 }
 
-/// Ends the session of a refresh token. Access tokens that were given out stay valid until they expire.
+/// Ends the session of a refresh token, and with it every access token that was given out in it.
 #[utoipa::path(
     post, path = "/api/v1/logout", tag = "auth", request_body = RefreshIn,
     responses(
@@ -208,7 +209,7 @@ fn issue(
     user: &User,
     refresh: &RefreshToken,
 ) -> Result<TokensOut, ApiError> {
-    let bearer = Bearer { user: user.id, role: user.role, business: user.business_id };
+    let bearer = Bearer::User { user: user.id, business: user.business_id, session: refresh.session() };
     let access = tokens.issue(&bearer, platform.clock.real_now().seconds());
     Ok(TokensOut {
         access_token: access.map_err(|error| ApiError::caused(ProblemKind::Internal, &error))?,
@@ -222,7 +223,7 @@ impl From<User> for UserOut {
     fn from(user: User) -> Self {
         Self {
             id: user.id.get(),
-            email: user.email.as_str().to_owned(),
+            email: user.email.map(|email| email.as_str().to_owned()),
             full_name: user.full_name.as_str().to_owned(),
             role: user.role.as_str().to_owned(),
             business_id: user.business_id.map(booking::id::BusinessId::get),

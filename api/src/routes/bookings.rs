@@ -1,21 +1,20 @@
 //! The bookings of one's own business.
 
 use axum::extract::{Path, State};
+use booking::access::{Access, Staff};
 use booking::booking::{self as visits, Actor, Booking, Cancellation, Filter, MOST_ROWS, Segment};
-use booking::business;
+use booking::clock::Timestamp;
 use booking::id::{BookingId, MasterId};
 use booking::outbox::{self, MessageStatus};
 use booking::platform::Platform;
-use booking::user::Role;
 use booking::zone::Zone;
-use booking::{clock::Timestamp, master};
 use jiff::Span;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::authority::Tenant;
+use crate::authority::{BookingsRead, BookingsWrite, Tenant};
 use crate::errors;
 use crate::http::context::RequestContext;
 use crate::http::extract::Query;
@@ -95,14 +94,16 @@ pub struct BookingOut {
     time_zone: String,
     /// Whom it is for.
     client_name: String,
-    /// Their number in E.164 form; masters do not see it.
+    /// Their number in E.164 form; its last two digits for those who do not see numbers.
     client_phone: Option<String>,
     /// The names of those who serve, with commas.
     master_name: String,
-    /// The price in tenge.
-    price: f64,
-    /// The price in tiyn, hundredths of a tenge.
-    price_tiyn: i64,
+    /// The price in tenge; absent for those who do not see money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<f64>,
+    /// The price in tiyn, hundredths of a tenge; absent for those who do not see money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_tiyn: Option<i64>,
     /// Always `KZT`.
     currency: &'static str,
     /// What the client is written to in.
@@ -175,7 +176,7 @@ pub struct MessageOut {
     read_at: Option<String>,
 }
 
-/// Lists the bookings of the business, the newest booked first; a master sees their own.
+/// Lists the bookings of the business, the newest booked first; who does not see others' calendars gets their own.
 #[utoipa::path(
     get, path = "/api/v1/bookings", tag = "bookings", params(BookingsQuery), security(("bearer" = [])),
     responses(
@@ -185,17 +186,17 @@ pub struct MessageOut {
 )]
 async fn list_bookings(
     State(platform): State<Platform>,
-    tenant: Tenant,
+    tenant: Tenant<BookingsRead>,
     Query(query): Query<BookingsQuery>,
 ) -> Result<axum::Json<BookingsOut>, ApiError> {
-    let filter = filter(&platform, &tenant, &query).await?;
+    let filter = filter(&tenant, &query)?;
     let Some(filter) = filter else {
         return Ok(axum::Json(BookingsOut { bookings: Vec::new(), next_cursor: None }));
     };
-    let bookings = visits::list(&mut platform.db.read().await?, tenant.id, &filter).await?;
+    let bookings = visits::list(&mut platform.db.read().await?, tenant.business.id, &filter).await?;
     let is_full = u32::try_from(bookings.len()).is_ok_and(|count| count >= filter.limit);
     let next_cursor = bookings.last().filter(|_| is_full).map(|last| last.id.to_string());
-    let bookings = bookings.iter().map(|booking| BookingOut::new(booking, tenant.role)).collect();
+    let bookings = bookings.iter().map(|booking| BookingOut::new(booking, &tenant.access)).collect();
     Ok(axum::Json(BookingsOut { bookings, next_cursor }))
 }
 
@@ -211,16 +212,16 @@ async fn list_bookings(
 async fn show_booking(
     State(state): State<AppState>,
     context: RequestContext,
-    tenant: Tenant,
+    tenant: Tenant<BookingsRead>,
     Path(id): Path<String>,
 ) -> Result<axum::Json<BookingDetailOut>, ApiError> {
     let found = find(&state.platform, &tenant, &id).await?;
-    let messages = outbox::of_booking(&mut state.platform.db.read().await?, tenant.id, found.id).await?;
+    let messages = outbox::of_booking(&mut state.platform.db.read().await?, tenant.business.id, found.id).await?;
     let messages = messages.into_iter().map(|message| {
         let error = message.error.as_deref().map(|code| state.texts.message_error(context.language, code));
         MessageOut::new(message, error)
     });
-    let booking = BookingOut::new(&found, tenant.role);
+    let booking = BookingOut::new(&found, &tenant.access);
     Ok(axum::Json(BookingDetailOut { booking, messages: messages.collect() }))
 }
 
@@ -235,49 +236,43 @@ async fn show_booking(
 )]
 async fn cancel_booking(
     State(platform): State<Platform>,
-    tenant: Tenant,
+    tenant: Tenant<BookingsWrite>,
     Path(id): Path<String>,
     Query(query): Query<CancelQuery>,
 ) -> Result<axum::Json<BookingOut>, ApiError> {
-    if query.late && tenant.role == Role::Master {
+    if query.late && !tenant.access.runs_business() {
         return Err(ApiError::new(ProblemKind::NotAllowed));
     }
     let found = find(&platform, &tenant, &id).await?;
-    let cancellation =
-        Cancellation { actor: Actor::User(tenant.user), reason: None, version: Some(found.version), late: query.late };
-    let cancelled = visits::cancel(&platform, tenant.id, found.id, &cancellation).await;
+    let actor = tenant.access.user_id().map_or(Actor::System, Actor::User);
+    let cancellation = Cancellation { actor, reason: None, version: Some(found.version), late: query.late };
+    let cancelled = visits::cancel(&platform, tenant.business.id, found.id, &cancellation).await;
     let cancelled = cancelled.map_err(|error| errors::cancel(&error, platform.policy.cancellation_hours))?;
-    Ok(axum::Json(BookingOut::new(&cancelled, tenant.role)))
+    Ok(axum::Json(BookingOut::new(&cancelled, &tenant.access)))
 }
 
 /// A booking of the business that the tenant may see; everything else does not exist for them.
-async fn find(platform: &Platform, tenant: &Tenant, id: &str) -> Result<Booking, ApiError> {
+async fn find(platform: &Platform, tenant: &Staff, id: &str) -> Result<Booking, ApiError> {
     let not_found = || ApiError::new(ProblemKind::BookingNotFound);
     let id = BookingId::new(id.parse().map_err(|_| not_found())?);
     let mut connection = platform.db.read().await?;
-    let found = visits::find(&mut connection, tenant.id, id).await?.ok_or_else(not_found)?;
-    if tenant.role == Role::Master {
-        let own = master::of_user(&mut connection, tenant.id, tenant.user).await?;
-        let is_own = |segment: &Segment| own == Some(segment.master_id);
-        if !found.segments.iter().any(is_own) {
-            return Err(not_found());
-        }
-    }
-    Ok(found)
+    let found = visits::find(&mut connection, tenant.business.id, id).await?.ok_or_else(not_found)?;
+    let is_seen = found.segments.iter().any(|segment| tenant.access.sees_master(segment.master_id));
+    if is_seen { Ok(found) } else { Err(not_found()) }
 }
 
 /// What to list; `None` when there can be nothing.
-async fn filter(platform: &Platform, tenant: &Tenant, query: &BookingsQuery) -> Result<Option<Filter>, ApiError> {
+fn filter(tenant: &Staff, query: &BookingsQuery) -> Result<Option<Filter>, ApiError> {
     let mut master_id = query.master_id.map(MasterId::new);
-    if tenant.role == Role::Master {
-        let own = master::of_user(&mut platform.db.read().await?, tenant.id, tenant.user).await?;
+    if !tenant.access.sees.calendars {
+        let own = tenant.access.master_id;
         if own.is_none() || master_id.is_some_and(|wanted| Some(wanted) != own) {
             return Ok(None);
         }
         master_id = own;
     }
     let (from, to) = match &query.date {
-        Some(text) => day(platform, tenant, text).await?,
+        Some(text) => day(&tenant.business.zone, text)?,
         None => (None, None),
     };
     let before = query.cursor.as_deref().map(|text| {
@@ -292,21 +287,15 @@ async fn filter(platform: &Platform, tenant: &Tenant, query: &BookingsQuery) -> 
 }
 
 /// The first instant of a date on the salon's calendar, and the first of the next.
-async fn day(
-    platform: &Platform,
-    tenant: &Tenant,
-    text: &str,
-) -> Result<(Option<Timestamp>, Option<Timestamp>), ApiError> {
+fn day(zone: &Zone, text: &str) -> Result<(Option<Timestamp>, Option<Timestamp>), ApiError> {
     let date = input::date("date", text)?;
-    let business = business::by_id(&mut platform.db.read().await?, tenant.id).await?;
-    let zone: Zone = business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))?.zone;
     let midnight = |date: jiff::civil::Date| zone.nearest_instant(date.at(0, 0, 0, 0));
     Ok((Some(midnight(date)), Some(midnight(date.saturating_add(Span::new().days(1))))))
 }
 
 impl BookingOut {
-    fn new(booking: &Booking, role: Role) -> Self {
-        let phone = booking.client_phone.as_ref().filter(|_| role != Role::Master);
+    fn new(booking: &Booking, access: &Access) -> Self {
+        let price_tiyn = access.money(booking.price_tiyn);
         let masters: Vec<&str> = booking.segments.iter().map(|segment| segment.master.as_str()).collect();
         Self {
             id: booking.id.get(),
@@ -316,14 +305,14 @@ impl BookingOut {
             starts_at: booking.zone.rfc_3339(booking.starts_at),
             ends_at: booking.zone.rfc_3339(booking.ends_at),
             time_zone: booking.zone.name().to_owned(),
-            client_name: booking.client_name.as_str().to_owned(),
-            client_phone: phone.map(|phone| format!("+{}", phone.expose())),
+            client_name: access.text(booking.client_name.as_str()),
+            client_phone: booking.client_phone.as_ref().map(|phone| access.phone(phone)),
             master_name: masters.join(", "),
-            price: money::tenge(booking.price_tiyn),
-            price_tiyn: booking.price_tiyn,
+            price: price_tiyn.map(money::tenge),
+            price_tiyn,
             currency: money::CURRENCY,
             language: booking.language.as_str(),
-            notes: booking.notes.as_str().to_owned(),
+            notes: access.text(booking.notes.as_str()),
             segments: booking.segments.iter().map(|segment| SegmentOut::new(segment, &booking.zone)).collect(),
             created_at: booking.created_at.to_string(),
         }

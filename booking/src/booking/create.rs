@@ -8,7 +8,7 @@ use crate::booking::asked::Asked;
 use crate::booking::messages::{self, Planned};
 use crate::booking::write::Draft;
 use crate::booking::{Booking, BookingState, Segment};
-use crate::business::{Business, BusinessState};
+use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::id::{BookingId, ClientId, UserId};
 use crate::language::Language;
@@ -113,7 +113,7 @@ from_store!(CreateError);
 /// [`CreateError`].
 pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'_>) -> Result<Booking, CreateError> {
     let now = platform.clock.now();
-    if business.state == BusinessState::Suspended {
+    if !business.is_open(platform.clock.real_now()) {
         return Err(CreateError::Suspended);
     }
     if !(1..=MOST_ITEMS).contains(&new.items.len()) {
