@@ -206,6 +206,31 @@ impl FromRequestParts<AppState> for ClientSession {
     }
 }
 
+/// Who asks, in whatever role, by a token or a key that holds.
+///
+/// # Errors
+///
+/// As the extractors.
+pub async fn who(parts: &Parts, state: &AppState) -> Result<Who, ApiError> {
+    let ended = ApiError::new(ProblemKind::SessionEnded);
+    let mut connection = state.platform.db.read().await?;
+    if let Some(key) = KeyText::parse(token(parts)?) {
+        let now = state.platform.clock.real_now();
+        let program = authority::program(&mut connection, &key, origin(parts), now).await?;
+        return Ok(program.staff.access.origin.who);
+    }
+    match bearer(parts, state)? {
+        Bearer::User { user, session, .. } => {
+            let present = authority::user(&mut connection, session, user).await?.ok_or(ended)?;
+            Ok(Who::User { id: user, impersonator: present.impersonator })
+        }
+        Bearer::Client { client, business, session } => {
+            authority::client(&mut connection, business, session, client).await?.ok_or(ended)?;
+            Ok(Who::Client(client))
+        }
+    }
+}
+
 /// Somebody of a staff.
 async fn person(bearer: Bearer, origin: Origin, state: &AppState) -> Result<Staff, ApiError> {
     let Bearer::User { user, business: Some(business), session } = bearer else {

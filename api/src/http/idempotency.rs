@@ -9,12 +9,13 @@ use std::sync::Arc;
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use booking::access::Who;
 use booking::idempotency::{self, Begin, Key, Ticket};
 use serde::Deserialize;
 use tracing::Instrument;
@@ -25,7 +26,7 @@ use utoipa::openapi::{OpenApi, Required};
 use super::extract::BODY_MAX;
 use super::problem::{ApiError, ProblemKind};
 use super::token::AccessTokens;
-use crate::authority::SignedIn;
+use crate::authority;
 use crate::state::AppState;
 
 /// Marks an answer that was given before.
@@ -97,9 +98,9 @@ pub async fn once(State(once): State<Once>, request: Request, next: Next) -> Res
     let route = route.filter(|path| request.method() == Method::POST && once.creating.contains(path));
     let (Some(route), Some(key)) = (route, request.headers().get(KEY)) else { return Ok(next.run(request).await) };
     let key = checked(key)?.to_owned();
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_MAX).await.map_err(|_| ApiError::body_too_large())?;
-    let Some(caller) = caller(&mut parts, &body, &once.state).await else {
+    let Some(caller) = caller(&parts, &body, &once.state).await else {
         return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
     };
     let mut whole = parts.uri.to_string().into_bytes();
@@ -148,14 +149,18 @@ impl Once {
 /// hold, whose request changes nothing.
 ///
 /// A client of the public page may change its address between two tries, so the address does not count.
-async fn caller(parts: &mut Parts, body: &Bytes, state: &AppState) -> Option<String> {
+async fn caller(parts: &Parts, body: &Bytes, state: &AppState) -> Option<String> {
     #[derive(Deserialize)]
     struct Target {
         subdomain: Option<String>,
     }
     if parts.headers.contains_key(AUTHORIZATION) {
-        let SignedIn(bearer) = SignedIn::from_request_parts(parts, state).await.ok()?;
-        return Some(format!("user {}", bearer.user));
+        return Some(match authority::who(parts, state).await.ok()? {
+            Who::User { id, .. } => format!("user {id}"),
+            Who::Client(id) => format!("client {id}"),
+            Who::ApiKey(id) => format!("key {id}"),
+            Who::System => return None,
+        });
     }
     let target = serde_json::from_slice::<Target>(body).ok();
     if let Some(subdomain) = target.and_then(|target| target.subdomain) {
