@@ -24,6 +24,8 @@ use crate::http::idempotency;
     tags(
         (name = "auth", description = "Registering and signing in"),
         (name = "public", description = "What a client of a business sees; no token needed"),
+        (name = "catalogue", description = "What a business offers, and by whom"),
+        (name = "schedule", description = "When its masters work, and what is free"),
         (name = "bookings", description = "The bookings of one's own business"),
         (name = "platform", description = "The platform itself"),
     ),

@@ -8,7 +8,7 @@ use booking::name::NameError;
 use booking::password::{PasswordError, SHORTEST};
 use booking::phone::PhoneError;
 use booking::session::SessionError;
-use booking::slots::OfferError;
+use booking::slots::{LONGEST_PAUSE, MOST_DAYS, MOST_PARTS, OfferError};
 use booking::store::StoreError;
 use booking::user::{LoginError, RegisterError};
 use booking::zone::Zone;
@@ -133,7 +133,11 @@ impl From<OfferError> for ApiError {
             OfferError::UnknownMaster => Self::new(ProblemKind::MasterNotFound),
             OfferError::UnknownService => Self::new(ProblemKind::ServiceNotFound),
             OfferError::NotOffered => Self::new(ProblemKind::ServiceNotOffered),
-            OfferError::Dates => Self::field("date", "date-invalid", Vec::new()),
+            OfferError::Dates => Self::field("to", "dates-invalid", vec![("max", MOST_DAYS.to_string())]),
+            OfferError::Parts => {
+                let limits = vec![("max", MOST_PARTS.to_string()), ("pause", LONGEST_PAUSE.to_string())];
+                Self::field("items", "items-invalid", limits)
+            }
             OfferError::Store(error) => error.into(),
             _ => Self::caused(ProblemKind::Internal, &error),
         }

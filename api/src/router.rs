@@ -48,6 +48,7 @@ fn resources() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(routes::auth::routes())
         .merge(routes::public::routes())
+        .merge(routes::availability::routes())
         .merge(routes::bookings::routes())
         .merge(routes::health::routes())
 }

@@ -5,7 +5,11 @@
 //! - a visit needs work from its start to its end without a break, also over midnight;
 //! - with its buffers it may touch nothing busy; buffers may lie outside the working hours;
 //! - start times lie on a grid that begins anew with each working interval; one that the clocks show twice is offered
-//!   the first time, and one they jump over not at all.
+//!   the first time, and one they jump over not at all;
+//! - a salon that wants no gaps ([`Mode::NoGap`]) offers also the times at which a visit touches its neighbour: a visit, a
+//!   break, the opening or the closing; and of all times only those that touch one, or leave on both sides at least
+//!   the time of the master's shortest service. So no visit leaves a gap that nothing fits in, unless every one would.
+//!   A gap is counted without the visit's buffers.
 
 use jiff::civil::{Date, DateTime, Time};
 
@@ -136,6 +140,32 @@ pub struct Bounds {
     pub not_after: Timestamp,
     /// The distance between two times of the grid, in minutes; at least 1.
     pub step_minutes: u16,
+    /// Which of the free times are offered.
+    pub mode: Mode,
+}
+
+/// Which of the free times are offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Those of the grid.
+    Grid,
+    /// Those that leave no gap too short for the shortest service.
+    NoGap {
+        /// How long the master's shortest service takes with its buffers, in minutes.
+        shortest: u16,
+    },
+}
+
+impl Mode {
+    const fn offers(self, gaps: Gaps) -> bool {
+        match self {
+            Self::Grid => true,
+            Self::NoGap { shortest } => {
+                let shortest = minutes(shortest);
+                gaps.before < 60 || gaps.after < 60 || (gaps.before >= shortest && gaps.after >= shortest)
+            }
+        }
+    }
 }
 
 /// One master's working time and what is taken of it, laid out as instants.
@@ -178,20 +208,56 @@ impl Calendar {
     /// The free start times for a visit of this length, in order.
     #[must_use]
     pub fn start_times(&self, visit: VisitLength, bounds: Bounds) -> Vec<Slot> {
+        let mut slots = self.grid(bounds);
+        if let Mode::NoGap { .. } = bounds.mode {
+            slots.extend(self.touching(visit).filter_map(|at| self.slot(at, bounds)));
+        }
+        slots.sort_unstable_by_key(|slot| slot.at);
+        slots.dedup_by_key(|slot| slot.at);
+        let mut walk = Walk::new(self);
+        slots.retain(|slot| walk.gaps(slot.at, visit).is_some_and(|gaps| bounds.mode.offers(gaps)));
+        slots
+    }
+
+    /// Every time of the grid, free or not.
+    fn grid(&self, bounds: Bounds) -> Vec<Slot> {
         let mut slots = Vec::new();
         let step = usize::from(bounds.step_minutes.max(1));
         for day in self.days.iter().filter(|day| (bounds.from..=bounds.to).contains(&day.date)) {
+            let midnight = as_if_utc(day.date, 0);
             for interval in &day.intervals {
                 for minute in (interval.start..interval.end).step_by(step) {
-                    let Some(at) = self.first_instant(as_if_utc(day.date, minute)) else { continue };
-                    if at >= bounds.not_before && at <= bounds.not_after && self.is_free(at, visit) {
+                    let Some(at) = self.first_instant(midnight.plus(minutes(minute))) else { continue };
+                    if bounds.not_before <= at && at <= bounds.not_after {
                         slots.push(Slot { wall: day.date.to_datetime(time(minute)), at });
                     }
                 }
             }
         }
-        slots.sort_unstable_by_key(|slot| slot.at);
         slots
+    }
+
+    /// The full minutes at which a visit would touch what is before or after it.
+    fn touching(&self, visit: VisitLength) -> impl Iterator<Item = Timestamp> {
+        let (before, after) = (minutes(visit.buffer_before), minutes(visit.buffer_after));
+        let duration = minutes(visit.duration);
+        let down = |at: Timestamp| at.plus(-at.seconds().rem_euclid(60));
+        let up = move |at: Timestamp| down(at.plus(59));
+        let work = self.work.iter().flat_map(move |work| [up(work.from), down(work.to.plus(-duration))]);
+        let busy =
+            self.busy.iter().flat_map(move |busy| [up(busy.to.plus(before)), down(busy.from.plus(-after - duration))]);
+        work.chain(busy)
+    }
+
+    /// An instant as a start time: none out of bounds, and none that the clock on the wall does not show by itself.
+    fn slot(&self, at: Timestamp, bounds: Bounds) -> Option<Slot> {
+        if at < bounds.not_before || at > bounds.not_after {
+            return None;
+        }
+        let wall = self.zone.wall(at);
+        let minute = u16::try_from(wall.hour()).ok()? * 60 + u16::try_from(wall.minute()).ok()?;
+        let is_first = wall.second() == 0 && self.first_instant(as_if_utc(wall.date(), minute)) == Some(at);
+        ((bounds.from..=bounds.to).contains(&wall.date()) && is_first).then_some(Slot { wall, at })
     }
 
     /// Whether the master works during the whole of a visit that begins at `at`, buffers not counted.
@@ -211,6 +277,14 @@ impl Calendar {
         self.is_open(at, visit) && self.busy.get(next).is_none_or(|busy| busy.from >= to)
     }
 
+    /// How many minutes between two instants are taken.
+    #[must_use]
+    pub fn busy_minutes(&self, from: Timestamp, to: Timestamp) -> i64 {
+        let first = self.busy.partition_point(|busy| busy.to <= from);
+        let busy = self.busy.iter().skip(first).take_while(|busy| busy.from < to);
+        busy.map(|busy| busy.to.min(to).since(busy.from.max(from)) / 60).sum()
+    }
+
     /// The zone of the wall clock.
     #[must_use]
     pub const fn zone(&self) -> &Zone {
@@ -223,6 +297,49 @@ impl Calendar {
             let at = wall.plus(-span.offset);
             (span.from <= at && at < span.to).then_some(at)
         })
+    }
+}
+
+/// The seconds that the master stays free right before and after a visit, beyond its buffers.
+#[derive(Debug, Clone, Copy)]
+struct Gaps {
+    before: i64,
+    after: i64,
+}
+
+/// A walk through a calendar for visits of one length, in the order of their times: each step goes on where the last
+/// one ended.
+struct Walk<'a> {
+    /// From the first that has not ended.
+    work: &'a [Busy],
+    /// From the first that has not ended.
+    busy: &'a [Busy],
+    /// When the one before ended.
+    last_end: Timestamp,
+}
+
+impl<'a> Walk<'a> {
+    fn new(calendar: &'a Calendar) -> Self {
+        Self { work: &calendar.work, busy: &calendar.busy, last_end: Timestamp::from_seconds(i64::MIN) }
+    }
+
+    /// What a visit that begins at `at` leaves free around it; none when it cannot be.
+    fn gaps(&mut self, at: Timestamp, visit: VisitLength) -> Option<Gaps> {
+        let end = at.plus(minutes(visit.duration));
+        let (from, to) = (at.plus(-minutes(visit.buffer_before)), end.plus(minutes(visit.buffer_after)));
+        while let Some((_, rest)) = self.work.split_first().filter(|(work, _)| work.to <= at) {
+            self.work = rest;
+        }
+        while let Some((busy, rest)) = self.busy.split_first().filter(|(busy, _)| busy.to <= from) {
+            (self.last_end, self.busy) = (busy.to, rest);
+        }
+        let work = self.work.first().filter(|work| work.from <= at && end <= work.to)?;
+        let next = self.busy.first().map_or(work.to, |busy| busy.from);
+        if self.busy.first().is_some_and(|busy| busy.from < to) {
+            return None;
+        }
+        let before = from.since(work.from.max(self.last_end)).max(0);
+        Some(Gaps { before, after: work.to.min(next).since(to).max(0) })
     }
 }
 

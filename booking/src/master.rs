@@ -1,5 +1,7 @@
 //! Who serves, and what.
 
+use std::collections::BTreeMap;
+
 use db::Connection;
 
 use crate::availability::VisitLength;
@@ -182,8 +184,9 @@ pub async fn offered(
         connection,
         OfferRow,
         "select s.name as service, m.name as master, coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes,
-             s.buffer_before_minutes, s.buffer_after_minutes, coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn,
-             s.notice_minutes, s.horizon_days
+             coalesce(o.buffer_before_minutes, s.buffer_before_minutes) as buffer_before_minutes,
+             coalesce(o.buffer_after_minutes, s.buffer_after_minutes) as buffer_after_minutes,
+             coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn, s.notice_minutes, s.horizon_days
          from master_services o
              join services s on s.id = o.service_id and s.business_id = o.business_id and s.active = true
              join masters m on m.id = o.master_id and m.business_id = o.business_id and m.active = true
@@ -195,6 +198,64 @@ pub async fn offered(
     row.map(|row| row.read(master_id, service_id)).transpose()
 }
 
+/// What the masters of a business offer, in the masters' order: one service, or all.
+pub(crate) async fn offers(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    service_id: Option<ServiceId>,
+) -> Result<Vec<Offer>, StoreError> {
+    let rows = db::fetch_all!(
+        connection,
+        AnyOfferRow,
+        "select o.master_id, o.service_id, s.name as service, m.name as master,
+             coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes,
+             coalesce(o.buffer_before_minutes, s.buffer_before_minutes) as buffer_before_minutes,
+             coalesce(o.buffer_after_minutes, s.buffer_after_minutes) as buffer_after_minutes,
+             coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn, s.notice_minutes, s.horizon_days
+         from master_services o
+             join services s on s.id = o.service_id and s.business_id = o.business_id and s.active = true
+             join masters m on m.id = o.master_id and m.business_id = o.business_id and m.active = true
+         where o.business_id = $1 and ($2 = 0 or o.service_id = $2)
+         order by m.position, m.id, s.position, s.id",
+        business_id,
+        service_id.map_or(0, ServiceId::get),
+    )?;
+    rows.into_iter().map(|row| row.offer.read(row.master_id, row.service_id)).collect()
+}
+
+/// How long the shortest service of each master takes with its buffers, in minutes.
+pub(crate) async fn shortest(
+    connection: &mut Connection,
+    business_id: BusinessId,
+) -> Result<BTreeMap<MasterId, u16>, StoreError> {
+    let rows = db::fetch_all!(
+        connection,
+        (MasterId, i64),
+        "select o.master_id, min(coalesce(o.duration_minutes, s.duration_minutes)
+             + coalesce(o.buffer_before_minutes, s.buffer_before_minutes)
+             + coalesce(o.buffer_after_minutes, s.buffer_after_minutes))
+         from master_services o
+             join services s on s.id = o.service_id and s.business_id = o.business_id and s.active = true
+         where o.business_id = $1 group by o.master_id",
+        business_id,
+    )?;
+    Ok(rows.into_iter().map(|(id, minutes)| (id, u16::try_from(minutes).unwrap_or(u16::MAX))).collect())
+}
+
+/// The masters of a business who can be booked, in their order.
+pub(crate) async fn active_ids(
+    connection: &mut Connection,
+    business_id: BusinessId,
+) -> Result<Vec<MasterId>, StoreError> {
+    let rows = db::fetch_all!(
+        connection,
+        (MasterId,),
+        "select id from masters where business_id = $1 and active = true order by position, id",
+        business_id,
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 fn name(text: &str, table: &'static str, id: i64) -> Result<Name, StoreError> {
     text.parse().map_err(|_| StoreError::Row { table, id, rule: "name is malformed" })
 }
@@ -204,6 +265,14 @@ struct Row {
     id: MasterId,
     name: String,
     service_id: Option<ServiceId>,
+}
+
+#[derive(sqlx::FromRow)]
+struct AnyOfferRow {
+    master_id: MasterId,
+    service_id: ServiceId,
+    #[sqlx(flatten)]
+    offer: OfferRow,
 }
 
 /// An offer, as the statements give it.

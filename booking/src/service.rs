@@ -89,6 +89,26 @@ pub async fn active(connection: &mut Connection, business_id: BusinessId) -> Res
     rows.into_iter().map(Service::try_from).collect()
 }
 
+/// Whether the business has the service, and it can be booked.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn is_active(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    service_id: ServiceId,
+) -> Result<bool, StoreError> {
+    let found = db::fetch_optional!(
+        connection,
+        (ServiceId,),
+        "select id from services where business_id = $1 and id = $2 and active = true",
+        business_id,
+        service_id,
+    )?;
+    Ok(found.is_some())
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: ServiceId,

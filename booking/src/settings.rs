@@ -91,6 +91,25 @@ pub struct VisitSettings {
 pub struct SlotSettings {
     /// The distance between two start times, in minutes.
     pub step_minutes: Option<u16>,
+    /// Which of the free times are offered.
+    pub mode: SlotMode,
+}
+
+/// Which of the free times are offered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotMode {
+    /// Those of the grid.
+    #[default]
+    Grid,
+    /// Those that leave no gap too short for the master's shortest service.
+    NoGap,
+}
+
+impl SlotMode {
+    pub(crate) const fn is_no_gap(self) -> bool {
+        matches!(self, Self::NoGap)
+    }
 }
 
 /// When clients are written to.

@@ -1,19 +1,24 @@
 //! Which start times are free: the rules of [`availability`](crate::availability) applied to what the database has.
+//!
+//! [`free`] answers with times, each with those who can serve; [`candidates`] with the visits that are free at one time,
+//! in the order in which a booking tries them; [`nearest`] with what a refused booking offers instead.
 
-use std::collections::BTreeMap;
+mod roster;
+mod visit;
 
 use db::Connection;
 use jiff::Span;
 use jiff::civil::Date;
 
-use crate::availability::{Bounds, Calendar, Slot, VisitLength};
+use crate::availability::Slot;
 use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::id::{BusinessId, MasterId, ServiceId};
-use crate::master::{self, Offer};
+use crate::master;
 use crate::platform::Platform;
-use crate::schedule;
 use crate::store::{StoreError, from_store};
+use roster::Roster;
+pub(crate) use visit::Visit;
 
 /// How many free times a refused booking offers instead.
 pub const ALTERNATIVES: usize = 5;
@@ -21,6 +26,12 @@ pub const ALTERNATIVES: usize = 5;
 const ALTERNATIVE_DAYS: i64 = 14;
 /// The most days that one question may span.
 pub const MOST_DAYS: i32 = 62;
+/// The most parts of one visit.
+pub const MOST_PARTS: usize = 10;
+/// The longest pause between two parts, in minutes.
+pub const LONGEST_PAUSE: u16 = 240;
+/// The most visits that [`candidates`] gives.
+const MOST_CANDIDATES: usize = 32;
 
 /// One part of a visit: a service by a master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +40,58 @@ pub struct Item {
     pub service_id: ServiceId,
     /// By whom.
     pub master_id: MasterId,
+}
+
+/// One part of a visit that is asked for: a service by a master, or by any who offers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// What.
+    pub service_id: ServiceId,
+    /// By whom; none is whoever is free.
+    pub master_id: Option<MasterId>,
+    /// Minutes between the part before and this one, [`LONGEST_PAUSE`] at most; before the first it is nothing.
+    pub pause_minutes: u16,
+}
+
+impl From<Item> for Part {
+    fn from(item: Item) -> Self {
+        Self { service_id: item.service_id, master_id: Some(item.master_id), pause_minutes: 0 }
+    }
+}
+
+/// What times are asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// A visit of these parts one after the other.
+    Visit(&'a [Part]),
+    /// As long as one step of the grid, by a master, or by any.
+    Step(Option<MasterId>),
+}
+
+/// Who asks for free times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// A client: within the notice and the horizon of the services.
+    Public,
+    /// The staff: at any time to come.
+    Staff,
+}
+
+/// A start time that is free, and who can serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Free {
+    /// When.
+    pub slot: Slot,
+    /// For each part those who serve it in some visit that fits, in the masters' order. Which of them go together where
+    /// masters take different times, the booking finds out.
+    pub masters: Vec<Vec<MasterId>>,
+}
+
+/// How start times are chosen.
+#[derive(Debug, Clone, Copy)]
+struct Grid {
+    step_minutes: u16,
+    no_gap: bool,
 }
 
 /// Why the business does not offer what was asked for.
@@ -41,9 +104,12 @@ pub enum OfferError {
     /// The business has no such service, or it is not active.
     #[error("the business has no such service")]
     UnknownService,
-    /// The master does not do this service.
+    /// The master does not do this service, or nobody does.
     #[error("the master does not offer this service")]
     NotOffered,
+    /// There are no parts, more than [`MOST_PARTS`], or a pause is longer than [`LONGEST_PAUSE`].
+    #[error("a visit has one to {MOST_PARTS} parts, with pauses of up to {LONGEST_PAUSE} minutes")]
+    Parts,
     /// The dates are in the wrong order, or there are more than [`MOST_DAYS`].
     #[error("the dates span more than {MOST_DAYS} days, or less than one")]
     Dates,
@@ -53,9 +119,9 @@ pub enum OfferError {
 }
 from_store!(OfferError);
 
-/// The free start times of a master from one date to another, on the salon's wall clock and as instants, in order.
+/// The free start times from one date to another, on the salon's wall clock and as instants, in order.
 ///
-/// With a service they are for its length, notice and horizon; without, for as long as one step of the grid.
+/// Four statements at most, however many masters and days there are.
 ///
 /// # Errors
 ///
@@ -63,44 +129,105 @@ from_store!(OfferError);
 pub async fn free(
     platform: &Platform,
     business: &Business,
-    master_id: MasterId,
-    service_id: Option<ServiceId>,
-    from: Date,
-    to: Date,
-) -> Result<Vec<Slot>, OfferError> {
+    wanted: Wanted<'_>,
+    (from, to): (Date, Date),
+    audience: Audience,
+) -> Result<Vec<Free>, OfferError> {
     if from > to || from.until(to).map_or(true, |span| span.get_days() >= MOST_DAYS) {
         return Err(OfferError::Dates);
     }
-    let mut connection = platform.db.read().await?;
-    let visit = match service_id {
-        Some(service_id) => offers(&mut connection, business.id, &[Item { service_id, master_id }]).await?,
-        None if master::is_active(&mut connection, business.id, master_id).await? => {
-            let duration = u16::try_from(platform.policy.slot_step_minutes).unwrap_or(u16::MAX);
-            Visit::of_length(master_id, VisitLength { duration, buffer_before: 0, buffer_after: 0 })
-        }
-        None => return Err(OfferError::UnknownMaster),
-    };
-    Ok(visit.free(&mut connection, platform, business, from, to).await?)
+    if let Wanted::Visit(parts) = wanted {
+        check(parts)?;
+    }
+    let grid = Grid::of(platform, business);
+    let roster = Roster::load(&mut platform.db.read().await?, business, wanted, grid, (from, to)).await?;
+    Ok(within(&roster, grid, platform.clock.now(), (from, to), audience))
 }
 
-/// Looks up what the business offers for each item, one after the other.
+/// What is free at one time.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Candidates {
+    /// The visits that are free, in the order in which to try them.
+    pub(crate) visits: Vec<Visit>,
+    /// Whether somebody works at every part, free or not: what is not free although it is open is taken.
+    pub open: bool,
+    /// Seconds before the visit by which it must be booked.
+    pub notice: i64,
+    /// Days ahead that it can be booked.
+    pub horizon_days: u32,
+}
+
+impl Candidates {
+    /// Who would serve the parts, in the order in which to try them: those first who have the fewest minutes booked on
+    /// that day, and of equals those who come first.
+    #[must_use]
+    pub fn assignments(&self) -> Vec<Vec<MasterId>> {
+        self.visits.iter().map(|visit| visit.legs.iter().map(|leg| leg.master_id).collect()).collect()
+    }
+}
+
+/// The visits of these parts that are free at `start`, 32 at most, in the order in which to try them.
+///
+/// What this finds may be taken a moment later: only writing it tells. Inside of a transaction that writes, it sees what
+/// that transaction sees.
 ///
 /// # Errors
 ///
 /// [`OfferError`].
-pub(crate) async fn offers(
+pub async fn candidates(
     connection: &mut Connection,
-    business_id: BusinessId,
-    items: &[Item],
-) -> Result<Visit, OfferError> {
-    let mut found = Vec::with_capacity(items.len());
-    for item in items {
-        let Some(offer) = master::offered(connection, business_id, item.master_id, item.service_id).await? else {
-            return Err(why_not(connection, business_id, *item).await?);
-        };
-        found.push(offer);
-    }
-    Ok(Visit::of_offers(found))
+    business: &Business,
+    parts: &[Part],
+    start: Timestamp,
+) -> Result<Candidates, OfferError> {
+    check(parts)?;
+    let date = business.zone.date(start);
+    let grid = Grid { step_minutes: 1, no_gap: false };
+    let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (date, date)).await?;
+    let (notice, horizon_days) = roster.rules();
+    let visits = roster.visits(business, start, MOST_CANDIDATES);
+    Ok(Candidates { open: roster.is_open(start), visits, notice, horizon_days })
+}
+
+/// The free start times nearest to `wanted`, [`ALTERNATIVES`] at most, in order.
+///
+/// # Errors
+///
+/// [`OfferError`].
+pub(crate) async fn nearest(
+    connection: &mut Connection,
+    platform: &Platform,
+    business: &Business,
+    parts: &[Part],
+    wanted: Timestamp,
+) -> Result<Vec<Slot>, OfferError> {
+    let date = business.zone.date(wanted);
+    let from = date.saturating_sub(Span::new().days(1));
+    let to = date.saturating_add(Span::new().days(ALTERNATIVE_DAYS));
+    let grid = Grid::of(platform, business);
+    let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (from, to)).await?;
+    let free = within(&roster, grid, platform.clock.now(), (from, to), Audience::Public);
+    let mut slots: Vec<Slot> = free.into_iter().map(|free| free.slot).collect();
+    slots.sort_by_key(|slot| (slot.at.since(wanted).saturating_abs(), slot.at));
+    slots.truncate(ALTERNATIVES);
+    slots.sort_by_key(|slot| slot.at);
+    Ok(slots)
+}
+
+fn within(roster: &Roster, grid: Grid, now: Timestamp, dates: (Date, Date), audience: Audience) -> Vec<Free> {
+    let (notice, horizon_days) = match audience {
+        Audience::Public => roster.rules(),
+        Audience::Staff => (0, u32::MAX),
+    };
+    let latest = now.plus(i64::from(horizon_days).saturating_mul(86_400));
+    roster.free(grid, dates, (now.plus(notice.max(1)), latest))
+}
+
+fn check(parts: &[Part]) -> Result<(), OfferError> {
+    let are_fine =
+        (1..=MOST_PARTS).contains(&parts.len()) && parts.iter().all(|part| part.pause_minutes <= LONGEST_PAUSE);
+    if are_fine { Ok(()) } else { Err(OfferError::Parts) }
 }
 
 /// Which of the reasons it is that nothing was found for an item.
@@ -116,136 +243,6 @@ pub(crate) async fn why_not(
     if !master::is_active(connection, business_id, item.master_id).await? {
         return Ok(OfferError::UnknownMaster);
     }
-    let services = crate::service::active(connection, business_id).await?;
-    let known = services.iter().any(|service| service.id == item.service_id);
+    let known = crate::service::is_active(connection, business_id, item.service_id).await?;
     Ok(if known { OfferError::NotOffered } else { OfferError::UnknownService })
-}
-
-/// A visit to be: its parts one after the other.
-#[derive(Debug, Clone)]
-pub(crate) struct Visit {
-    pub(crate) legs: Vec<Leg>,
-    /// Seconds before the visit by which it must be booked.
-    pub(crate) notice: i64,
-    /// Days ahead that it can be booked.
-    pub(crate) horizon_days: u32,
-}
-
-/// One part of a visit.
-#[derive(Debug, Clone)]
-pub(crate) struct Leg {
-    pub(crate) master_id: MasterId,
-    pub(crate) length: VisitLength,
-    /// Seconds from the visit's start.
-    pub(crate) offset: i64,
-    pub(crate) offer: Option<Offer>,
-}
-
-impl Visit {
-    fn of_length(master_id: MasterId, length: VisitLength) -> Self {
-        let leg = Leg { master_id, length, offset: 0, offer: None };
-        Self { legs: vec![leg], notice: 0, horizon_days: u32::MAX }
-    }
-
-    /// The offers one after the other.
-    pub(crate) fn of_offers(offers: Vec<Offer>) -> Self {
-        let mut visit = Self { legs: Vec::with_capacity(offers.len()), notice: 0, horizon_days: u32::MAX };
-        let mut offset = 0;
-        for offer in offers {
-            visit.notice = visit.notice.max(i64::from(offer.notice_minutes) * 60);
-            visit.horizon_days = visit.horizon_days.min(offer.horizon_days);
-            let length = offer.length;
-            visit.legs.push(Leg { master_id: offer.master_id, length, offset, offer: Some(offer) });
-            offset += i64::from(length.duration) * 60;
-        }
-        visit
-    }
-
-    /// Seconds from the start of the first part to the end of the last.
-    pub(crate) fn seconds(&self) -> i64 {
-        self.legs.last().map_or(0, |leg| leg.offset + i64::from(leg.length.duration) * 60)
-    }
-
-    /// The last instant at which the visit can begin, as seen now.
-    pub(crate) fn latest(&self, now: Timestamp) -> Timestamp {
-        now.plus(i64::from(self.horizon_days).saturating_mul(86_400))
-    }
-
-    /// The free start times from one date to another, in order.
-    pub(crate) async fn free(
-        &self,
-        connection: &mut Connection,
-        platform: &Platform,
-        business: &Business,
-        from: Date,
-        to: Date,
-    ) -> Result<Vec<Slot>, StoreError> {
-        let now = platform.clock.now();
-        let Some(first) = self.legs.first() else { return Ok(Vec::new()) };
-        let end = to.saturating_add(Span::new().days(1));
-        let calendars = self.calendars(connection, business, from, end).await?;
-        let bounds = Bounds {
-            from,
-            to,
-            not_before: now.plus(self.notice.max(1)),
-            not_after: self.latest(now),
-            step_minutes: u16::try_from(platform.policy.slot_step_minutes).unwrap_or(u16::MAX),
-        };
-        let Some(calendar) = calendars.get(&first.master_id) else { return Ok(Vec::new()) };
-        let mut slots = calendar.start_times(first.length, bounds);
-        slots.retain(|slot| {
-            self.all(&calendars, |calendar, leg| calendar.is_free(slot.at.plus(leg.offset), leg.length))
-        });
-        Ok(slots)
-    }
-
-    /// The free start times nearest to `wanted`, [`ALTERNATIVES`] at most, in order.
-    pub(crate) async fn nearest(
-        &self,
-        connection: &mut Connection,
-        platform: &Platform,
-        business: &Business,
-        wanted: Timestamp,
-    ) -> Result<Vec<Slot>, StoreError> {
-        let date = business.zone.date(wanted);
-        let from = date.saturating_sub(Span::new().days(1));
-        let to = date.saturating_add(Span::new().days(ALTERNATIVE_DAYS));
-        let mut slots = self.free(connection, platform, business, from, to).await?;
-        slots.sort_by_key(|slot| (slot.at.since(wanted).saturating_abs(), slot.at));
-        slots.truncate(ALTERNATIVES);
-        slots.sort_by_key(|slot| slot.at);
-        Ok(slots)
-    }
-
-    /// Whether something holds for every part and its master's calendar.
-    pub(crate) fn all(
-        &self,
-        calendars: &BTreeMap<MasterId, Calendar>,
-        mut holds: impl FnMut(&Calendar, &Leg) -> bool,
-    ) -> bool {
-        self.legs.iter().all(|leg| calendars.get(&leg.master_id).is_some_and(|calendar| holds(calendar, leg)))
-    }
-
-    /// The calendars of the visit's masters.
-    async fn calendars(
-        &self,
-        connection: &mut Connection,
-        business: &Business,
-        from: Date,
-        to: Date,
-    ) -> Result<BTreeMap<MasterId, Calendar>, StoreError> {
-        // A day more at both ends, for buffers and for clocks far from UTC.
-        let start = business.zone.nearest_instant(from.at(0, 0, 0, 0)).plus(-86_400);
-        let end = business.zone.nearest_instant(to.at(0, 0, 0, 0)).plus(3 * 86_400);
-        let mut calendars = BTreeMap::new();
-        for leg in &self.legs {
-            if calendars.contains_key(&leg.master_id) {
-                continue;
-            }
-            let days = schedule::hours(connection, business.id, leg.master_id, from, to).await?;
-            let busy = schedule::busy(connection, business.id, leg.master_id, start, end).await?;
-            calendars.insert(leg.master_id, Calendar::new(&business.zone, days, busy));
-        }
-        Ok(calendars)
-    }
 }

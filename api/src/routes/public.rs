@@ -8,7 +8,7 @@ use booking::id::{MasterId, ServiceId};
 use booking::name::{Name, Notes};
 use booking::phone::Phone;
 use booking::platform::Platform;
-use booking::slots::{self, Item};
+use booking::slots::Item;
 use booking::{master, service};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use crate::errors;
 use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem, ProblemKind};
-use crate::http::slot::{SlotOut, wall_text};
+use crate::http::slot::wall_text;
 use crate::input;
 use crate::money;
 use crate::state::AppState;
@@ -30,7 +30,6 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(show_business))
         .routes(routes!(list_services))
         .routes(routes!(list_masters))
-        .routes(routes!(list_slots))
 }
 
 /// A business as everybody sees it.
@@ -113,39 +112,6 @@ pub struct MasterOut {
 pub struct MastersQuery {
     /// Only those who offer this service.
     service_id: Option<i64>,
-}
-
-/// Which start times to list.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct AvailabilityQuery {
-    /// Whose time.
-    #[param(example = 1)]
-    master_id: i64,
-    /// The date on the salon's calendar.
-    #[param(example = "2024-01-15", format = Date)]
-    date: String,
-    /// The service to be booked: its length, notice and horizon count.
-    service_id: Option<i64>,
-}
-
-/// The free start times of one date.
-#[derive(Serialize, ToSchema)]
-pub struct AvailabilityOut {
-    /// The date on the salon's calendar.
-    #[schema(example = "2024-01-15")]
-    date: String,
-    /// Whose time.
-    master_id: i64,
-    /// The IANA zone of the salon's wall clock.
-    #[schema(example = "Asia/Almaty")]
-    time_zone: String,
-    /// The start times on the salon's wall clock, hours and minutes.
-    #[schema(example = json!(["14:00", "14:30"]))]
-    available_slots: Vec<String>,
-    /// The same start times in full.
-    slots: Vec<SlotOut>,
 }
 
 /// A visit to book.
@@ -284,34 +250,6 @@ async fn list_masters(
     Ok(axum::Json(MastersOut { masters: masters.collect() }))
 }
 
-/// Lists the free start times of a master on one date.
-#[utoipa::path(
-    get, path = "/api/v1/public/business/{subdomain}/availability", tag = "public",
-    params(("subdomain" = String, Path, description = "The business", example = "demo"), AvailabilityQuery),
-    responses(
-        (status = 200, body = AvailabilityOut),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    ),
-)]
-async fn list_slots(
-    State(platform): State<Platform>,
-    Path(subdomain): Path<String>,
-    Query(query): Query<AvailabilityQuery>,
-) -> Result<axum::Json<AvailabilityOut>, ApiError> {
-    let date = input::date("date", &query.date)?;
-    let business = find(&platform, &subdomain).await?;
-    let (master, service) = (MasterId::new(query.master_id), query.service_id.map(ServiceId::new));
-    let slots = slots::free(&platform, &business, master, service, date, date).await?;
-    let slots: Vec<_> = slots.iter().map(|slot| SlotOut::new(slot, &business.zone)).collect();
-    Ok(axum::Json(AvailabilityOut {
-        date: date.to_string(),
-        master_id: query.master_id,
-        time_zone: business.zone.name().to_owned(),
-        available_slots: slots.iter().map(|slot| slot.time.clone()).collect(),
-        slots,
-    }))
-}
-
 /// Books a visit; the confirmation goes to the client's WhatsApp.
 ///
 /// A time that is taken answers 409 with the nearest free times in `alternatives`.
@@ -346,7 +284,7 @@ async fn create_booking(
 }
 
 /// The business with a subdomain.
-async fn find(platform: &Platform, subdomain: &str) -> Result<Business, ApiError> {
+pub(super) async fn find(platform: &Platform, subdomain: &str) -> Result<Business, ApiError> {
     let business = business::by_subdomain(&mut platform.db.read().await?, subdomain).await?;
     business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))
 }

@@ -13,7 +13,7 @@ use crate::id::{ClientId, MasterId};
 use crate::language::Language;
 use crate::master::OfferRow;
 use crate::phone::Phone;
-use crate::schedule::{self, HoursRow};
+use crate::schedule::{Plans, hours_sql};
 use crate::slots::{self, Item, OfferError, Visit};
 use crate::store::StoreError;
 
@@ -22,19 +22,18 @@ const MOST_DAYS: i64 = 7;
 
 /// Parameters: $1 business, $2 master, $3 service, $4 phone, $5 and $6 the first and last date.
 macro_rules! asked {
-    ($hours:literal, $no_date:literal) => {
+    ($hours:literal) => {
         concat!(
             "select s.name as service, m.name as master,
-                 coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes, s.buffer_before_minutes,
-                 s.buffer_after_minutes, coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn, s.notice_minutes,
+                 coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes,
+                 coalesce(o.buffer_before_minutes, s.buffer_before_minutes) as buffer_before_minutes,
+                 coalesce(o.buffer_after_minutes, s.buffer_after_minutes) as buffer_after_minutes,
+                 coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn, s.notice_minutes,
                  s.horizon_days, c.id as client_id, c.language as client_language, (select ",
             $hours,
-            " from (select id, weekday, ",
-            $no_date,
-            " as date, start_minute, end_minute from weekly_hours where business_id = $1 and master_id = $2
-                  union all
-                  select id, 0 as weekday, date, start_minute, end_minute from schedule_exceptions
-                  where business_id = $1 and master_id = $2 and date between $5 and $6) as h) as hours
+            " from (",
+            hours_sql!("$1", "$2", "$5", "$6"),
+            ") as h) as hours
              from master_services o
                  join services s on s.id = o.service_id and s.business_id = o.business_id and s.active = true
                  join masters m on m.id = o.master_id and m.business_id = o.business_id and m.active = true
@@ -45,11 +44,10 @@ macro_rules! asked {
 }
 
 const SQLITE: &str = asked!(
-    "json_group_array(json_object('id', id, 'weekday', weekday, 'date', date, 'start_minute', start_minute,
-         'end_minute', end_minute))",
-    "null"
+    "json_group_array(json_object('id', id, 'master_id', master_id, 'layer', layer, 'day', day, 'cycle', cycle,
+         'date', date, 'until', until, 'start_minute', start_minute, 'end_minute', end_minute))"
 );
-const POSTGRES: &str = asked!("json_agg(h)::text", "null::text");
+const POSTGRES: &str = asked!("json_agg(h)::text");
 
 /// What the business offers for the parts of a visit, when the masters work, and what the client prefers.
 pub(super) struct Asked {
@@ -57,7 +55,7 @@ pub(super) struct Asked {
     /// The language that the client has chosen.
     pub(super) language: Option<Language>,
     from: Date,
-    hours: BTreeMap<MasterId, Vec<HoursRow>>,
+    hours: BTreeMap<MasterId, Plans>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -100,7 +98,7 @@ impl Asked {
             if let Some((id, chosen)) = row.client_id.zip(row.client_language.as_deref()) {
                 language = Some(Language::of_row(chosen, "clients", id.get())?);
             }
-            hours.insert(item.master_id, schedule::parse_hours(row.hours.as_deref(), item.master_id)?);
+            hours.insert(item.master_id, Plans::parse(row.hours.as_deref(), item.master_id)?);
             offers.push(row.offer.read(item.master_id, item.service_id)?);
         }
         Ok(Self { visit: Visit::of_offers(offers), language, from, hours })
@@ -110,8 +108,8 @@ impl Asked {
     pub(super) fn is_open(&self, business: &Business, start: Timestamp) -> Result<bool, StoreError> {
         let to = business.zone.date(start.plus(self.visit.seconds()));
         let mut calendars = BTreeMap::new();
-        for (master_id, rows) in &self.hours {
-            let days = schedule::lay_out(rows, *master_id, self.from, to)?;
+        for (master_id, plans) in &self.hours {
+            let days = plans.days(*master_id, self.from, to)?;
             calendars.insert(*master_id, Calendar::new(&business.zone, days, Vec::new()));
         }
         Ok(self.visit.all(&calendars, |calendar, leg| calendar.is_open(start.plus(leg.offset), leg.length)))

@@ -7,7 +7,7 @@ use booking::booking::{
 use booking::clock::Timestamp;
 use booking::id::{BookingId, MasterId, ServiceId};
 use booking::outbox::{self, MessageKind, MessageState};
-use booking::slots::{self, Item, OfferError};
+use booking::slots::{self, Audience, Item, OfferError, Wanted};
 use booking::{schedule, user};
 use db::testing::{on_each, on_sqlite};
 use jiff::civil::date;
@@ -161,14 +161,9 @@ async fn staff_may_overbook_on_purpose() {
         // What lies over others is not offered to the public either.
         let day = date(2026, 1, 16);
         let item = salon.cut();
-        let free = slots::free(&salon.platform, &salon.business, item.master_id, Some(item.service_id), day, day);
-        let free: Vec<_> = free
-            .await
-            .unwrap()
-            .iter()
-            .map(|slot| i32::from(slot.wall.hour()) * 100 + i32::from(slot.wall.minute()))
-            .collect();
-        assert!(free.contains(&1300) && free.contains(&1530) && !free.contains(&1500), "{free:?}");
+        let free = salon.free(item, day).await;
+        let has = |time: &str| free.iter().any(|free| free == time);
+        assert!(has("13:00") && has("15:30") && !has("15:00"), "{free:?}");
     })
     .await;
 }
@@ -304,10 +299,7 @@ async fn free_times_follow_hours_exceptions_and_visits() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
         let (day, item) = (date(2026, 1, 16), salon.cut());
-        let free = async || {
-            let found = slots::free(&salon.platform, &salon.business, item.master_id, Some(item.service_id), day, day);
-            found.await.unwrap().iter().map(|slot| slot.wall.strftime("%H:%M").to_string()).collect::<Vec<_>>()
-        };
+        let free = async || salon.free(item, day).await;
         assert_eq!((free().await.len(), free().await[0].as_str()), (23, "09:00"));
         salon.book("2026-01-16T10:00:00", "87771234567").await.unwrap();
         assert_eq!(free().await[..3], ["09:00", "11:00", "11:30"]);
@@ -327,9 +319,11 @@ async fn free_times_follow_hours_exceptions_and_visits() {
         assert_eq!(free().await.len(), 20);
         // Today, only what is still to come.
         let today = date(2026, 1, 14);
-        let rest = slots::free(&salon.platform, &salon.business, item.master_id, None, today, today).await.unwrap();
-        assert_eq!(rest[0].wall.strftime("%H:%M").to_string(), "10:30");
-        let far = slots::free(&salon.platform, &salon.business, item.master_id, None, today, date(2027, 1, 1)).await;
+        let step = Wanted::Step(Some(item.master_id));
+        let ask = |to| slots::free(&salon.platform, &salon.business, step, (today, to), Audience::Public);
+        let rest = ask(today).await.unwrap();
+        assert_eq!(rest[0].slot.wall.strftime("%H:%M").to_string(), "10:30");
+        let far = ask(date(2027, 1, 1)).await;
         assert!(matches!(far, Err(OfferError::Dates)));
     })
     .await;

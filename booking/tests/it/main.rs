@@ -8,4 +8,5 @@ mod delivery;
 mod idempotency;
 mod people;
 mod salon;
+mod slots;
 mod tenants;

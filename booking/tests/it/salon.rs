@@ -12,9 +12,9 @@ use booking::id::{MasterId, ServiceId};
 use booking::master;
 use booking::platform::Platform;
 use booking::policy::Policy;
-use booking::slots::Item;
+use booking::slots::{self, Audience, Item, Wanted};
 use db::Db;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 
 /// 2026-01-14 10:00 in Almaty, a Wednesday.
 pub(crate) const NOW_MS: i64 = 1_768_366_800_000;
@@ -71,6 +71,14 @@ impl Salon {
             source,
         };
         create(&self.platform, &self.business, &new).await
+    }
+
+    /// The free start times for one service by one master, on the wall.
+    pub(crate) async fn free(&self, item: Item, day: Date) -> Vec<String> {
+        let parts = [item.into()];
+        let wanted = Wanted::Visit(&parts);
+        let free = slots::free(&self.platform, &self.business, wanted, (day, day), Audience::Public).await;
+        free.unwrap().iter().map(|free| free.slot.wall.strftime("%H:%M").to_string()).collect()
     }
 
     pub(crate) async fn count(&self, table: &str) -> i64 {

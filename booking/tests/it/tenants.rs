@@ -7,7 +7,7 @@ use booking::booking::{
 use booking::business::{self, Business};
 use booking::clock::Timestamp;
 use booking::schedule::ScheduleError;
-use booking::slots::{self, Item, OfferError};
+use booking::slots::{self, Audience, Item, OfferError, Part, Wanted};
 use booking::user::{self, Registration};
 use booking::{account, client, master, outbox, schedule, service};
 use db::testing::on_each;
@@ -60,10 +60,17 @@ async fn reading_crosses_no_border() {
         assert_eq!(client::language(c, rival.id, &phone).await.unwrap(), None);
         let own = account::of_business(c, rival.id).await.unwrap().unwrap();
         assert_eq!(own.business_id, Some(rival.id));
-        for service_id in [None, Some(item.service_id)] {
-            let free = slots::free(&salon.platform, &rival, item.master_id, service_id, day, day).await;
+        for wanted in [Wanted::Step(Some(item.master_id)), Wanted::Visit(&[item.into()])] {
+            let free = slots::free(&salon.platform, &rival, wanted, (day, day), Audience::Public).await;
             assert!(matches!(free, Err(OfferError::UnknownMaster)), "{free:?}");
         }
+        let anybody = [Part { master_id: None, ..item.into() }];
+        let free = slots::free(&salon.platform, &rival, Wanted::Visit(&anybody), (day, day), Audience::Staff).await;
+        assert!(matches!(free, Err(OfferError::UnknownService)), "{free:?}");
+        let free = slots::free(&salon.platform, &rival, Wanted::Step(None), (day, day), Audience::Staff).await;
+        assert!(free.unwrap().is_empty());
+        let found = slots::candidates(c, &rival, &anybody, booking.starts_at).await;
+        assert!(matches!(found, Err(OfferError::UnknownService)), "{found:?}");
     })
     .await;
 }

@@ -13,7 +13,7 @@ use booking::outbox::{self, MessageState, MessageStatus};
 use booking::phone::Phone;
 use booking::platform::Platform;
 use booking::policy::Policy;
-use booking::slots::{self, Item};
+use booking::slots::{self, Audience, Item, Wanted};
 use booking::{booking as visits, demo};
 use db::Db;
 use fixtures::sandbox::{InboxMessage, Sandbox, SandboxConfig};
@@ -124,12 +124,14 @@ impl Salon {
         let (master_id, service_id) = (MasterId::new(1), ServiceId::new(4));
         let now = self.platform.clock.now();
         let date = self.business.zone.date(now.plus(2 * 86_400));
-        let free = slots::free(&self.platform, &self.business, master_id, Some(service_id), date, date).await;
+        let parts = [Item { service_id, master_id }.into()];
+        let (wanted, dates) = (Wanted::Visit(&parts), (date, date));
+        let free = slots::free(&self.platform, &self.business, wanted, dates, Audience::Public).await;
         let new = NewBooking {
             client_phone: &phone,
             client_name: &"Иван Иванов".parse().expect("name"),
             items: &[Item { service_id, master_id }],
-            start: free.expect("free times")[number].wall,
+            start: free.expect("free times")[number].slot.wall,
             notes: &String::new().parse().expect("notes"),
             language: None,
             source: Source::Public,

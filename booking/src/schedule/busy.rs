@@ -1,0 +1,63 @@
+//! What is taken of masters' time.
+
+use std::collections::BTreeMap;
+
+use db::Connection;
+
+use crate::availability::Busy;
+use crate::clock::Timestamp;
+use crate::id::{BusinessId, MasterId};
+use crate::store::StoreError;
+
+/// The longest time that one segment of a visit may take, buffers included, in seconds: the schema's rule
+/// `booking_segments_interval`, which lets a search for what is busy begin this long before its range.
+pub const LONGEST_BUSY: i64 = 86_400;
+
+/// What is taken of a master's time between two instants, by visits of any kind, in order of the beginnings.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn busy(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    master_id: MasterId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Busy>, StoreError> {
+    let mut found = busy_by_master(connection, business_id, Some(master_id), from, to).await?;
+    Ok(found.remove(&master_id).unwrap_or_default())
+}
+
+/// The same for all masters of a business, or one of them, by one statement.
+///
+/// It goes from the masters to their segments, so that it reads what lies between the two instants, and nothing of
+/// the history.
+pub(crate) async fn busy_by_master(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    master_id: Option<MasterId>,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<BTreeMap<MasterId, Vec<Busy>>, StoreError> {
+    let rows = db::fetch_all!(
+        connection,
+        (MasterId, Timestamp, Timestamp),
+        "select s.master_id, s.busy_from, s.busy_to
+         from masters m
+             join booking_segments s on s.master_id = m.id and s.business_id = m.business_id and s.live = true
+                 and s.busy_from < $4 and s.busy_from > $5 and s.busy_to > $3
+         where m.business_id = $1 and ($2 = 0 or m.id = $2)
+         order by s.master_id, s.busy_from",
+        business_id,
+        master_id.map_or(0, MasterId::get),
+        from,
+        to,
+        from.plus(-LONGEST_BUSY),
+    )?;
+    let mut masters: BTreeMap<MasterId, Vec<Busy>> = BTreeMap::new();
+    for (master_id, from, to) in rows {
+        masters.entry(master_id).or_default().push(Busy { from, to });
+    }
+    Ok(masters)
+}
