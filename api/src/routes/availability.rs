@@ -1,7 +1,7 @@
 //! Free start times, for clients and for the staff.
 
 use axum::extract::{Path, State};
-use booking::business::{self, Business};
+use booking::business::Business;
 use booking::id::{MasterId, ServiceId};
 use booking::platform::Platform;
 use booking::slots::{self, Audience, Free, LONGEST_PAUSE, MOST_PARTS, Part, Wanted};
@@ -13,9 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::public;
-use crate::authority::Tenant;
+use crate::authority::{CatalogueRead, Tenant};
 use crate::http::extract::Query;
-use crate::http::problem::{ApiError, Problem, ProblemKind};
+use crate::http::problem::{ApiError, Problem};
 use crate::http::slot::SlotOut;
 use crate::input;
 use crate::state::AppState;
@@ -129,13 +129,10 @@ async fn list_slots(
 )]
 async fn list_slots_of_staff(
     State(platform): State<Platform>,
-    tenant: Tenant,
+    tenant: Tenant<CatalogueRead>,
     Query(query): Query<AvailabilityQuery>,
 ) -> Result<axum::Json<AvailabilityOut>, ApiError> {
-    let asked = Asked::read(&query)?;
-    let business = business::by_id(&mut platform.db.read().await?, tenant.id).await?;
-    let business = business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))?;
-    asked.answer(&platform, &business, Audience::Staff).await
+    Asked::read(&query)?.answer(&platform, &tenant.business, Audience::Staff).await
 }
 
 /// A query that makes sense.
