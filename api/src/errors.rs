@@ -150,6 +150,7 @@ pub fn create(error: CreateError, zone: &Zone) -> ApiError {
     let slots = |nearest: &[Slot]| nearest.iter().map(|slot| SlotOut::new(slot, zone)).collect();
     let wall = |at| zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string();
     match error {
+        CreateError::Blocked => ApiError::new(ProblemKind::ClientBlocked),
         CreateError::Suspended => ApiError::new(ProblemKind::BusinessClosed),
         CreateError::Offer(error) => error.into(),
         CreateError::NonExistentTime(_) => ApiError::new(ProblemKind::TimeSkipped),

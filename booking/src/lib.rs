@@ -56,6 +56,7 @@ pub mod audit;
 pub mod authority;
 pub mod business;
 pub mod client;
+pub mod consent;
 pub mod password;
 pub mod session;
 pub mod settings;

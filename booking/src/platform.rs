@@ -5,12 +5,14 @@ use std::sync::Arc;
 use db::Db;
 use db::migration::MigrateError;
 
+use crate::client;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::outbox::OutboxSignal;
 use crate::password::Passwords;
 use crate::policy::Policy;
 use crate::schema;
+use crate::store::StoreError;
 use crate::text::{Texts, TextsError};
 use crate::zone::{self, StaleZoneData};
 
@@ -47,6 +49,9 @@ pub enum OpenError {
     /// The texts of the program are incomplete.
     #[error(transparent)]
     Texts(#[from] TextsError),
+    /// The names of clients could not be prepared for searches.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Platform {
@@ -59,7 +64,7 @@ impl Platform {
         zone::self_test()?;
         let texts = Arc::new(Texts::new()?);
         db.migrate(&schema::COMPONENT).await?;
-        Ok(Self {
+        let platform = Self {
             db,
             clock,
             entropy,
@@ -67,6 +72,8 @@ impl Platform {
             texts,
             passwords: Passwords::default(),
             outbox: OutboxSignal::default(),
-        })
+        };
+        client::prepare_search(&platform).await?;
+        Ok(platform)
     }
 }

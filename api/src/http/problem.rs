@@ -116,6 +116,10 @@ problem_kinds! {
     ServiceNotFound = NOT_FOUND "service-not-found";
     /// The business has no such booking.
     BookingNotFound = NOT_FOUND "booking-not-found";
+    /// The business has no such client, or whoever asks does not serve them.
+    ClientNotFound = NOT_FOUND "client-not-found";
+    /// There is no text of this event in this language.
+    TextNotFound = NOT_FOUND "text-not-found";
     /// The path exists, with other methods.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed";
     /// The request did not arrive in time.
@@ -134,6 +138,16 @@ problem_kinds! {
     BookingChanged = CONFLICT "booking-changed";
     /// The business takes no bookings at present.
     BusinessClosed = CONFLICT "business-closed";
+    /// Another client of the business has this phone number.
+    ClientExists = CONFLICT "client-exists";
+    /// The client was erased.
+    ClientErased = CONFLICT "client-erased";
+    /// The client has visits to come.
+    ClientHasVisits = CONFLICT "client-has-visits";
+    /// It is the same client.
+    ClientSame = CONFLICT "client-same";
+    /// The business does not let this client book on their own.
+    ClientBlocked = FORBIDDEN "client-blocked";
     /// The body is over the limit.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large";
     /// The body is not announced as JSON.

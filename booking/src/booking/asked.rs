@@ -29,7 +29,8 @@ macro_rules! asked {
                  coalesce(o.buffer_before_minutes, s.buffer_before_minutes) as buffer_before_minutes,
                  coalesce(o.buffer_after_minutes, s.buffer_after_minutes) as buffer_after_minutes,
                  coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn, s.notice_minutes,
-                 s.horizon_days, c.id as client_id, c.language as client_language, (select ",
+                 s.horizon_days, c.id as client_id, c.language as client_language, c.blocked_at,
+                 c.service_stopped_at, (select ",
             $hours,
             " from (",
             hours_sql!("$1", "$2", "$5", "$6"),
@@ -37,7 +38,8 @@ macro_rules! asked {
              from master_services o
                  join services s on s.id = o.service_id and s.business_id = o.business_id and s.active = true
                  join masters m on m.id = o.master_id and m.business_id = o.business_id and m.active = true
-                 left join clients c on c.business_id = o.business_id and c.phone = $4
+                 left join clients p on p.business_id = o.business_id and p.phone = $4
+                 left join clients c on c.business_id = o.business_id and c.id = coalesce(p.merged_into, p.id)
              where o.business_id = $1 and o.master_id = $2 and o.service_id = $3"
         )
     };
@@ -54,6 +56,10 @@ pub(super) struct Asked {
     pub(super) visit: Visit,
     /// The language that the client has chosen.
     pub(super) language: Option<Language>,
+    /// Whether the client may not book on their own.
+    pub(super) is_blocked: bool,
+    /// Whether the client does not want to be written to.
+    pub(super) is_stopped: bool,
     from: Date,
     hours: BTreeMap<MasterId, Plans>,
 }
@@ -64,6 +70,8 @@ struct Row {
     offer: OfferRow,
     client_id: Option<ClientId>,
     client_language: Option<String>,
+    blocked_at: Option<Timestamp>,
+    service_stopped_at: Option<Timestamp>,
     hours: Option<String>,
 }
 
@@ -79,6 +87,7 @@ impl Asked {
         let from = business.zone.date(start);
         let to = from.saturating_add(Span::new().days(MOST_DAYS));
         let (mut offers, mut hours, mut language) = (Vec::with_capacity(items.len()), BTreeMap::new(), None);
+        let (mut is_blocked, mut is_stopped) = (false, false);
         for item in items {
             let row = db::fetch_optional!(
                 connection,
@@ -98,10 +107,12 @@ impl Asked {
             if let Some((id, chosen)) = row.client_id.zip(row.client_language.as_deref()) {
                 language = Some(Language::of_row(chosen, "clients", id.get())?);
             }
+            is_blocked |= row.blocked_at.is_some();
+            is_stopped |= row.service_stopped_at.is_some();
             hours.insert(item.master_id, Plans::parse(row.hours.as_deref(), item.master_id)?);
             offers.push(row.offer.read(item.master_id, item.service_id)?);
         }
-        Ok(Self { visit: Visit::of_offers(offers), language, from, hours })
+        Ok(Self { visit: Visit::of_offers(offers), language, is_blocked, is_stopped, from, hours })
     }
 
     /// Whether all masters work at their parts of the visit, which begins at `start`.

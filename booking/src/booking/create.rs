@@ -98,6 +98,9 @@ pub enum CreateError {
         /// The nearest free times.
         nearest: Vec<Slot>,
     },
+    /// The business does not let this client book on their own.
+    #[error("the client cannot book on their own")]
+    Blocked,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -126,13 +129,13 @@ pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'
     let mut connection = platform.db.read().await?;
     let asked = Asked::look_up(&mut connection, business, new.items, new.client_phone, start).await?;
     check_rules(&mut connection, platform, business, new.source, &asked, start).await?;
-    let Asked { visit, language, .. } = asked;
+    let Asked { visit, language, is_stopped, .. } = asked;
     let mut booking = draft(business, new, &visit, start, now)?;
     booking.language = new.language.or(language).unwrap_or(business.language);
     drop(connection);
 
     let planned = messages::of_new(platform, business, &booking, now);
-    let draft = Draft::new(&booking, new.client_phone, new.language, new.source, &visit, &planned, &platform.entropy);
+    let draft = Draft::new(&booking, new, is_stopped, &visit, &planned, &platform.entropy);
     let mut tx = platform.db.begin_one().await?;
     let Some((id, client_id)) = draft.write(&mut tx).await? else {
         drop(tx);
@@ -159,6 +162,7 @@ async fn check_rules(
     let visit = &asked.visit;
     let now = platform.clock.now();
     let overbook = match source {
+        Source::Public if asked.is_blocked => return Err(CreateError::Blocked),
         Source::Public => {
             let (earliest, latest) = (now.plus(visit.notice), visit.latest(now));
             if start < earliest {

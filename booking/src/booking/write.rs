@@ -9,8 +9,10 @@ use db::Tx;
 use serde::Serialize;
 
 use crate::booking::messages::Planned;
-use crate::booking::{Booking, Source};
+use crate::booking::{Booking, NewBooking, Source};
+use crate::client;
 use crate::clock::Timestamp;
+use crate::consent::OPTED_OUT;
 use crate::entropy::Entropy;
 use crate::id::{BookingId, ClientId, UserId};
 use crate::language::Language;
@@ -21,18 +23,19 @@ use crate::slots::Visit;
 use crate::store::StoreError;
 
 /// Parameters: $1 business, $2 phone, $3 name, $4 chosen language, $5 now, $6 state, $7 start, $8 end, $9 wall clock,
-/// $10 zone, $11 price, $12 language, $13 notes, $14 source, $15 actor, $16 user, $17 reason, $18 segments, $19 messages.
+/// $10 zone, $11 price, $12 language, $13 notes, $14 source, $15 actor, $16 user, $17 reason, $18 segments, $19 messages,
+/// $20 name for searches, $21 messages' state, $22 their error.
 ///
 /// Of several statements with one set of parameters the last one answers. Ids grow, so the highest is the new one: the
 /// transaction has the database to itself.
 const SQLITE: &str = "
-insert into clients (business_id, phone, name, language, created_at, updated_at)
-    values ($1, $2, $3, $4, $5, $5)
+insert into clients (business_id, phone, name, search, language, created_at, updated_at)
+    values ($1, $2, $3, $20, $4, $5, $5)
     on conflict (business_id, phone) do update
         set language = coalesce(excluded.language, clients.language), updated_at = excluded.updated_at;
 insert into bookings (business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start, time_zone,
         price_tiyn, language, notes, source, created_at)
-    select $1, id, $3, $6, 1, $7, $8, $9, $10, $11, $12, $13, $14, $5
+    select $1, coalesce(merged_into, id), $3, $6, 1, $7, $8, $9, $10, $11, $12, $13, $14, $5
     from clients where business_id = $1 and phone = $2;
 insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at, ends_at, busy_from,
         busy_to, price_tiyn, live, overbooked)
@@ -43,9 +46,9 @@ insert into booking_segments (business_id, booking_id, position, service_id, mas
 insert into booking_transitions (business_id, booking_id, version, to_state, actor, actor_user_id, reason, at)
     values ($1, (select max(id) from bookings), 1, $6, $15, $16, $17, $5);
 insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language, state,
-        due_at, next_at, expires_at, created_at)
+        error, due_at, next_at, expires_at, created_at)
     select $1, (select id from accounts where business_id = $1), (select max(id) from bookings), value ->> 'kind',
-        value ->> 'dedup_key', value ->> 'wa_message_id', $2, value ->> 'text', $12, 'planned', value ->> 'due_at',
+        value ->> 'dedup_key', value ->> 'wa_message_id', $2, value ->> 'text', $12, $21, $22, value ->> 'due_at',
         value ->> 'due_at', value ->> 'expires_at', $5
     from json_each($19);
 select id, client_id, 0 from bookings where id = (select max(id) from bookings)";
@@ -55,11 +58,11 @@ select id, client_id, 0 from bookings where id = (select max(id) from bookings)"
 /// fails would deadlock.
 const POSTGRES: &str = "
 with client as (
-    insert into clients (business_id, phone, name, language, created_at, updated_at)
-    values ($1, $2, $3, $4, $5, $5)
+    insert into clients (business_id, phone, name, search, language, created_at, updated_at)
+    values ($1, $2, $3, $20, $4, $5, $5)
     on conflict (business_id, phone) do update
         set language = coalesce(excluded.language, clients.language), updated_at = excluded.updated_at
-    returning id
+    returning coalesce(merged_into, id) as id
 ), booking as (
     insert into bookings (business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start,
         time_zone, price_tiyn, language, notes, source, created_at)
@@ -78,9 +81,9 @@ with client as (
     select $1, id, 1, $6, $15, $16, $17, $5 from booking
 ), message as (
     insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
-        state, due_at, next_at, expires_at, created_at)
+        state, error, due_at, next_at, expires_at, created_at)
     select $1, (select id from accounts where business_id = $1), booking.id, kind, dedup_key, wa_message_id, $2, text,
-        $12, 'planned', due_at, due_at, expires_at, $5
+        $12, $21, $22, due_at, due_at, expires_at, $5
     from booking, jsonb_to_recordset($19::jsonb) as message (kind text, dedup_key text, wa_message_id text, text text,
         due_at bigint, expires_at bigint)
 )
@@ -140,26 +143,29 @@ pub(super) struct Draft<'a> {
     origin: Origin,
     segments: String,
     messages: String,
+    search: String,
+    is_stopped: bool,
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(
         booking: &'a Booking,
-        phone: &'a Phone,
-        chosen: Option<Language>,
-        source: Source,
+        new: &NewBooking<'a>,
+        is_stopped: bool,
         visit: &Visit,
         planned: &[Planned],
         entropy: &Entropy,
     ) -> Self {
-        let origin = Origin::from(source);
+        let origin = Origin::from(new.source);
         Self {
             segments: json(&segments(booking, visit, origin.overbooked)),
             messages: json(&messages(planned, entropy)),
             booking,
-            phone,
-            chosen,
+            phone: new.client_phone,
+            chosen: new.language,
             origin,
+            search: client::key(booking.client_name.as_str()),
+            is_stopped,
         }
     }
 
@@ -191,6 +197,9 @@ impl<'a> Draft<'a> {
             self.origin.overbooked.then_some("overbooked"),
             self.segments.as_str(),
             self.messages.as_str(),
+            self.search.as_str(),
+            if self.is_stopped { "cancelled" } else { "planned" },
+            self.is_stopped.then_some(OPTED_OUT),
         );
         match written {
             Ok(rows) => {

@@ -5,6 +5,7 @@ use std::fmt;
 use db::{Connection, Db};
 
 use crate::clock::Timestamp;
+use crate::consent::OPTED_OUT;
 use crate::id::{AccountId, BookingId, BusinessId, MessageId};
 use crate::lease::Lease;
 use crate::outbox::MessageKind;
@@ -81,6 +82,18 @@ pub async fn claim_due(db: &Db, lease: &Lease, now: Timestamp, limit: u32) -> Re
          where account_id = $1 and state = 'planned' and next_at <= $2 and expires_at <= $2",
         account_id,
         now,
+    )?;
+    // Planning looked too; the client may have opted out, or had another number, since.
+    db::execute!(
+        &mut tx,
+        "update outbox set state = 'cancelled', error = $3, claim_fence = null
+         where account_id = $1 and state = 'planned' and next_at <= $2 and booking_id is not null and exists (
+             select 1 from clients p join clients c on c.id = coalesce(p.merged_into, p.id)
+             where p.business_id = outbox.business_id and p.phone = outbox.phone and c.service_stopped_at is not null
+         )",
+        account_id,
+        now,
+        OPTED_OUT,
     )?;
     let mut rows = db::fetch_all!(
         &mut tx,

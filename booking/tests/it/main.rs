@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, its helpers too")]
 
 mod bookings;
+mod clients;
+
 mod concurrency;
 mod crash;
 mod delivery;

@@ -5,6 +5,11 @@ use std::str::FromStr;
 
 use phonenumber::metadata::{DATABASE, Descriptor, Descriptors, Metadata};
 
+mod show;
+
+#[cfg(test)]
+mod tests;
+
 /// Digits in a number of country code 7 (Kazakhstan and Russia), the code not counted.
 const ZONE_7_DIGITS: usize = 10;
 /// The fewest and the most digits of any number, the country code counted. Source: ITU-T E.164; no country has fewer
@@ -98,6 +103,36 @@ impl Phone {
             Kind::Person => Reach::Mobile,
             Kind::Service | Kind::Unknown => Reach::Unknown,
         })
+    }
+
+    /// What to tell whoever typed it.
+    #[must_use]
+    pub fn warning(&self) -> Option<PhoneWarning> {
+        match self.reach() {
+            Reach::Mobile => None,
+            Reach::Landline => Some(PhoneWarning::WhatsAppUnlikely),
+            Reach::Unknown => Some(PhoneWarning::Unusual),
+        }
+    }
+}
+
+/// What whoever typed a number is told, though it is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhoneWarning {
+    /// It is a landline: messages will hardly arrive, somebody has to call.
+    WhatsAppUnlikely,
+    /// No range of its country has it: a digit may be wrong.
+    Unusual,
+}
+
+impl PhoneWarning {
+    /// Its name in answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WhatsAppUnlikely => "whatsapp_unlikely",
+            Self::Unusual => "number_unusual",
+        }
     }
 }
 
@@ -288,84 +323,5 @@ impl TryFrom<String> for Phone {
             return Err(off_by(digits.len(), if digits.len() < 7 { 7 } else { 15 }));
         }
         Ok(Self(digits.into()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(text: &str) -> Result<(String, Reach), PhoneError> {
-        text.parse::<Phone>().map(|phone| (phone.expose().to_owned(), phone.reach()))
-    }
-
-    #[test]
-    fn what_people_type_becomes_one_form() {
-        let cases = [
-            ("87771234567", "77771234567", Reach::Mobile),
-            ("+77771234567", "77771234567", Reach::Mobile),
-            ("77771234567", "77771234567", Reach::Mobile),
-            ("7771234567", "77771234567", Reach::Mobile),
-            ("8 (777) 123-45-67", "77771234567", Reach::Mobile),
-            ("8-10-7-777-123-45-67", "77771234567", Reach::Mobile),
-            ("\u{202a}+7\u{a0}777\u{a0}123‑45‑67\u{202c}", "77771234567", Reach::Mobile),
-            ("8 (747) 123-45-67", "77471234567", Reach::Mobile),
-            ("9161234567", "79161234567", Reach::Mobile),
-            ("89161234567", "79161234567", Reach::Mobile),
-            ("+7 916 123 45 67", "79161234567", Reach::Mobile),
-            ("7272501234", "77272501234", Reach::Landline),
-            ("+7 727 250 1234", "77272501234", Reach::Landline),
-            ("+7 600 123 45 67", "76001234567", Reach::Unknown),
-            ("+7 000 123 45 67", "70001234567", Reach::Unknown),
-            ("+996 555 123 456", "996555123456", Reach::Mobile),
-            ("996555123456", "996555123456", Reach::Mobile),
-            ("00996555123456", "996555123456", Reach::Mobile),
-            ("+998 90 123 45 67", "998901234567", Reach::Mobile),
-            ("+86 138 0013 8000", "8613800138000", Reach::Mobile),
-            ("+393331234567", "393331234567", Reach::Mobile),
-        ];
-        for (text, digits, reach) in cases {
-            assert_eq!(parsed(text), Ok((digits.to_owned(), reach)), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_a_number_says_why() {
-        let cases = [
-            ("", PhoneError::Empty),
-            ("+", PhoneError::Empty),
-            ("88001234567", PhoneError::Service),
-            ("8001234567", PhoneError::Service),
-            ("+7 778 123 45 6", PhoneError::TooShort { missing: 1 }),
-            ("8777123456", PhoneError::TooShort { missing: 1 }),
-            ("777123456", PhoneError::TooShort { missing: 2 }),
-            ("+7 777 123 45 678", PhoneError::TooLong { extra: 1 }),
-            ("8 777 123 45 678", PhoneError::TooLong { extra: 1 }),
-            ("123", PhoneError::TooShort { missing: 7 }),
-            ("12345678901234567890123456789012345", PhoneError::TooLong { extra: 25 }),
-            ("777abc4567", PhoneError::Unexpected { character: 'a' }),
-            ("7+7771234567", PhoneError::Unexpected { character: '+' }),
-            ("+999 12345678", PhoneError::UnknownCountry),
-            ("+996 555 123", PhoneError::TooShort { missing: 3 }),
-        ];
-        for (text, error) in cases {
-            assert_eq!(parsed(text), Err(error), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_row_reads_back_what_was_written() {
-        assert_eq!(Phone::try_from("76001234567".to_owned()).map(|phone| phone.reach()), Ok(Reach::Unknown));
-        assert!(Phone::try_from("+7777".to_owned()).is_err());
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_panics_and_every_number_is_stable(text in "\\PC{0,24}|[0-9+() -]{0,20}") {
-            if let Ok(phone) = text.parse::<Phone>() {
-                proptest::prop_assert!(E164_DIGITS.contains(&phone.expose().len()));
-                proptest::prop_assert_eq!(format!("+{}", phone.expose()).parse::<Phone>(), Ok(phone));
-            }
-        }
     }
 }

@@ -1,0 +1,284 @@
+//! Finding and listing clients.
+
+use db::Connection;
+
+use super::{Client, ClientError, History, Search, Standing, Tag, Upcoming};
+use crate::access::Access;
+use crate::booking::BookingState;
+use crate::clock::Timestamp;
+use crate::id::{BookingId, BusinessId, ClientId, MasterId};
+use crate::language::Language;
+use crate::phone::Phone;
+use crate::platform::Platform;
+use crate::store::StoreError;
+
+/// The most clients of one page.
+pub const MOST_ROWS: u32 = 200;
+/// The most visits to come that a client's card shows.
+const MOST_UPCOMING: i64 = 20;
+
+/// Which clients to list, the newest first.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only those who were first seen before this one: the last of the page before.
+    pub before: Option<ClientId>,
+    /// Only those that this finds.
+    pub search: Search,
+    /// Only those with this tag.
+    pub tag: Option<Tag>,
+    /// At most so many; [`MOST_ROWS`] at most.
+    pub limit: u32,
+}
+
+/// The clients of a business that somebody may see and that fit the filter.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn list(platform: &Platform, access: &Access, filter: &Filter) -> Result<Vec<Client>, StoreError> {
+    let mut connection = platform.db.read().await?;
+    let last = filter.before.map_or(i64::MAX, |before| before.get().saturating_sub(1));
+    let only = access.only_clients_of();
+    let rows = page(&mut connection, platform, access.business_id, 0, last, only, filter).await?;
+    rows.into_iter().map(|row| row.read(access)).collect()
+}
+
+/// A client of a business, with their other numbers, and their visits to come. A number of a row that was merged finds
+/// the client it was merged into.
+///
+/// # Errors
+///
+/// [`ClientError::NotFound`], also for a client of another master's where somebody sees only their own, and
+/// [`ClientError::Store`].
+pub async fn show(
+    platform: &Platform,
+    access: &Access,
+    client_id: ClientId,
+) -> Result<(Client, Vec<Upcoming>), ClientError> {
+    let mut connection = platform.db.read().await?;
+    let client = find(&mut connection, platform, access, client_id).await?;
+    let upcoming = upcoming(&mut connection, access.business_id, client.id, platform.clock.now()).await?;
+    Ok((client, upcoming))
+}
+
+/// As [`show`], on a connection, without the visits.
+pub(crate) async fn find(
+    connection: &mut Connection,
+    platform: &Platform,
+    access: &Access,
+    client_id: ClientId,
+) -> Result<Client, ClientError> {
+    let business_id = access.business_id;
+    let id = resolve(connection, business_id, client_id).await?.ok_or(ClientError::NotFound)?;
+    let one = Filter { limit: 1, ..Filter::default() };
+    let only = access.only_clients_of();
+    let mut rows = page(connection, platform, business_id, id.get(), id.get(), only, &one).await?;
+    let row = rows.pop().ok_or(ClientError::NotFound)?;
+    let serves = match access.master_id {
+        Some(master_id) if !access.runs_business() => is_served_by(connection, business_id, id, master_id).await?,
+        Some(_) | None => false,
+    };
+    let health_notes = row.health_notes.clone();
+    let mut client = row.read(access)?;
+    if serves {
+        client.health_notes = Some(health_notes);
+    }
+    let others = db::fetch_all!(
+        connection,
+        (ClientId, String),
+        "select id, phone from clients where business_id = $1 and merged_into = $2 and phone is not null order by id",
+        business_id,
+        id,
+    )?;
+    for (other, phone) in others {
+        client.other_phones.push(read_phone(phone, other)?);
+    }
+    Ok(client)
+}
+
+/// The client that a row stands for: itself, or the one it was merged into.
+pub(super) async fn resolve(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    client_id: ClientId,
+) -> Result<Option<ClientId>, StoreError> {
+    let row = db::fetch_optional!(
+        connection,
+        (ClientId,),
+        "select coalesce(merged_into, id) from clients where business_id = $1 and id = $2",
+        business_id,
+        client_id,
+    )?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// A client's visits to come.
+pub(super) async fn upcoming(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    client_id: ClientId,
+    now: Timestamp,
+) -> Result<Vec<Upcoming>, StoreError> {
+    let rows = db::fetch_all!(
+        connection,
+        (BookingId, Timestamp, String),
+        "select id, starts_at, state from bookings
+         where business_id = $1 and client_id = $2 and state in ('held', 'pending', 'confirmed', 'arrived')
+             and ends_at > $3
+         order by starts_at, id limit $4",
+        business_id,
+        client_id,
+        now,
+        MOST_UPCOMING,
+    )?;
+    let read = |(booking_id, starts_at, state): (BookingId, Timestamp, String)| {
+        let state = BookingState::of_row(&state, "bookings", booking_id.get())?;
+        Ok(Upcoming { booking_id, starts_at, state })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+async fn is_served_by(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    client_id: ClientId,
+    master_id: MasterId,
+) -> Result<bool, StoreError> {
+    let row = db::fetch_optional!(
+        connection,
+        (BookingId,),
+        "select b.id from bookings b join booking_segments s on s.booking_id = b.id
+         where b.business_id = $1 and b.client_id = $2 and s.master_id = $3 limit 1",
+        business_id,
+        client_id,
+        master_id,
+    )?;
+    Ok(row.is_some())
+}
+
+/// Rows with ids from `first` to `last`, the highest first. Without a number to search for both patterns are empty.
+async fn page(
+    connection: &mut Connection,
+    platform: &Platform,
+    business_id: BusinessId,
+    first: i64,
+    last: i64,
+    only: Option<MasterId>,
+    filter: &Filter,
+) -> Result<Vec<Row>, StoreError> {
+    let (typed, national) = filter.search.number_patterns().unwrap_or_default();
+    let one = first == last;
+    Ok(db::fetch_all!(
+        connection,
+        Row,
+        "select c.id, c.phone, c.name, c.language, c.tags, c.notes, c.health_notes, c.blocked_at, c.blocked_reason,
+             c.service_stopped_at, c.marketing_stopped_at, c.erased_at, c.created_at, c.updated_at,
+             (select count(*) from bookings b where b.client_id = c.id and b.state = 'completed') as visits,
+             (select count(*) from bookings b where b.client_id = c.id and b.state = 'no_show') as no_shows,
+             (select count(*) from bookings b join booking_transitions t on t.booking_id = b.id
+              where b.client_id = c.id and b.state = 'cancelled' and t.to_state = 'cancelled' and t.actor = 'client'
+                  and t.reason = 'late') as late_cancellations,
+             (select max(b.starts_at) from bookings b
+              where b.client_id = c.id and b.state in ('arrived', 'completed')) as last_visit_at,
+             (select min(b.starts_at) from bookings b
+              where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > $13) as next_visit_at,
+             (select count(*) from bookings b
+              where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > $13) as upcoming
+         from (
+             select id from clients
+             where business_id = $1 and id between $2 and $3 and merged_into is null and (erased_at is null or $14)
+                 and search like $4 and search like $5 and search like $6 and search like $7
+                 and ($8 = '' or id in (
+                     select coalesce(merged_into, id) from clients
+                     where business_id = $1 and (phone like $8 or phone like $9)
+                 ))
+                 and ($10 = '' or tags like $10)
+                 and ($11 = 0 or exists (
+                     select 1 from bookings b join booking_segments s on s.booking_id = b.id
+                     where b.client_id = clients.id and s.master_id = $11
+                 ))
+             order by id desc limit $12
+         ) f join clients c on c.id = f.id
+         order by c.id desc",
+        business_id,
+        first,
+        last,
+        filter.search.pattern(0),
+        filter.search.pattern(1),
+        filter.search.pattern(2),
+        filter.search.pattern(3),
+        typed.as_str(),
+        national.as_str(),
+        filter.tag.as_ref().map_or_else(String::new, |tag| format!("%\"{}\"%", tag.as_str())),
+        only.map_or(0, MasterId::get),
+        i64::from(filter.limit.min(MOST_ROWS)),
+        platform.clock.now(),
+        one,
+    )?)
+}
+
+pub(super) fn read_phone(phone: String, id: ClientId) -> Result<Phone, StoreError> {
+    let broken = |_| StoreError::Row { table: "clients", id: id.get(), rule: "phone is not in E.164 form" };
+    Phone::try_from(phone).map_err(broken)
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: ClientId,
+    phone: Option<String>,
+    name: String,
+    language: Option<String>,
+    tags: String,
+    notes: String,
+    health_notes: String,
+    blocked_at: Option<Timestamp>,
+    blocked_reason: Option<String>,
+    service_stopped_at: Option<Timestamp>,
+    marketing_stopped_at: Option<Timestamp>,
+    erased_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    visits: i64,
+    no_shows: i64,
+    late_cancellations: i64,
+    last_visit_at: Option<Timestamp>,
+    next_visit_at: Option<Timestamp>,
+    upcoming: i64,
+}
+
+impl Row {
+    /// What `access` may see of it.
+    fn read(self, access: &Access) -> Result<Client, StoreError> {
+        let id = self.id.get();
+        let broken = |rule| StoreError::Row { table: "clients", id, rule };
+        let tags: Vec<String> = serde_json::from_str(&self.tags).map_err(|_| broken("tags are malformed"))?;
+        let tags = tags.iter().map(|tag| tag.parse()).collect::<Result<_, _>>();
+        Ok(Client {
+            id: self.id,
+            phone: self.phone.map(|phone| read_phone(phone, self.id)).transpose()?,
+            other_phones: Vec::new(),
+            name: self.name.parse().map_err(|_| broken("name is malformed"))?,
+            language: self.language.map(|language| Language::of_row(&language, "clients", id)).transpose()?,
+            tags: tags.map_err(|_| broken("a tag is malformed"))?,
+            notes: self.notes,
+            health_notes: access.runs_business().then_some(self.health_notes),
+            standing: Standing {
+                blocked_at: self.blocked_at,
+                blocked_reason: self.blocked_reason,
+                service_stopped_at: self.service_stopped_at,
+                marketing_stopped_at: self.marketing_stopped_at,
+                erased_at: self.erased_at,
+            },
+            history: History {
+                visits: self.visits,
+                no_shows: self.no_shows,
+                late_cancellations: self.late_cancellations,
+                last_visit_at: self.last_visit_at,
+                next_visit_at: self.next_visit_at,
+                upcoming: self.upcoming,
+            },
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
