@@ -30,6 +30,9 @@ pub fn text(program: &Program, settings: &Settings) -> String {
     if let Some(compat) = program.compat_address() {
         line("old routes", &format!("http://{compat}  (no token: keep it on loopback)"));
     }
+    if let Some(metrics) = program.metrics_address() {
+        line("metrics", &format!("http://{metrics}/metrics"));
+    }
     match program.target() {
         Target::Sandbox(url) => line("phones", &format!("{}/ui/", url.http())),
         Target::WhatsApp => line("WhatsApp", "the real network"),

@@ -23,6 +23,8 @@ pub mod routes;
 
 // The API.
 pub mod docs;
+pub mod metrics;
+pub mod readiness;
 pub mod router;
 pub mod state;
 

@@ -11,6 +11,7 @@ use scheduler::dispatcher::{Dispatcher, LiveAccounts};
 use scheduler::link::Target;
 use scheduler::settings::{Settings, WhatsAppNetwork};
 use scheduler::start::{self, StartError};
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,9 +19,11 @@ use wa_client::store::StoreError;
 
 use crate::compat::{self, CompatState};
 use crate::http::context::ContextSettings;
-use crate::http::rate_limit::RateLimit;
+use crate::http::rate_limit::{Limits, RateLimit, RedisUrlError};
 use crate::http::texts::Texts;
 use crate::http::token::AccessTokens;
+use crate::metrics::{self, Metrics, MetricsState};
+use crate::readiness::Readiness;
 use crate::router::router;
 use crate::serve::{ServeError, listen, serve};
 use crate::state::AppState;
@@ -38,6 +41,9 @@ pub enum ProgramError {
     /// The accounts' store could not be opened.
     #[error("cannot open the accounts' store")]
     Accounts(#[from] StoreError),
+    /// The setting `REDIS_URL` is wrong.
+    #[error(transparent)]
+    Redis(#[from] RedisUrlError),
     /// A port could not be opened or failed.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -68,6 +74,8 @@ pub enum ProgramError {
 pub struct Program {
     api: (SocketAddr, TcpListener, axum::Router),
     compat: Option<(SocketAddr, TcpListener, axum::Router)>,
+    metrics: Option<(SocketAddr, TcpListener, axum::Router)>,
+    readiness: Readiness,
     dispatcher: Option<Dispatcher>,
     platform: Platform,
     network: Network,
@@ -103,11 +111,18 @@ impl Program {
         };
         let live = dispatcher.as_ref().map(Dispatcher::live).unwrap_or_default();
         let texts = Arc::new(Texts::load());
+        let rate_limit = rate_limit(settings).await?;
+        let readiness = Readiness { dispatcher: dispatcher.as_ref().map(Dispatcher::pulse), ..Readiness::default() };
+        let measured =
+            MetricsState { metrics: Metrics::default(), platform: platform.clone(), rate_limit: rate_limit.clone() };
         let state = AppState {
             platform: platform.clone(),
             tokens: AccessTokens::new(&settings.tokens),
             live: live.clone(),
             texts: Arc::clone(&texts),
+            rate_limit,
+            metrics: measured.metrics.clone(),
+            readiness: readiness.clone(),
         };
         let api = open("API_ADDR", settings.http.api, router(state, context(settings, texts))).await?;
         let compat = match settings.http.compat {
@@ -117,7 +132,11 @@ impl Program {
             }
             None => None,
         };
-        Ok(Self { api, compat, dispatcher, platform, network, live })
+        let metrics = match settings.http.metrics {
+            Some(address) => Some(open("METRICS_ADDR", address, metrics::router(measured)).await?),
+            None => None,
+        };
+        Ok(Self { api, compat, metrics, readiness, dispatcher, platform, network, live })
     }
 
     /// Where the REST API listens.
@@ -130,6 +149,12 @@ impl Program {
     #[must_use]
     pub fn compat_address(&self) -> Option<SocketAddr> {
         self.compat.as_ref().map(|compat| compat.0)
+    }
+
+    /// Where Prometheus finds the metrics.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|metrics| metrics.0)
     }
 
     /// The network that accounts live on.
@@ -150,13 +175,21 @@ impl Program {
         &self.platform
     }
 
-    /// Serves and delivers until `stop`, then lets what is under way finish.
+    /// Serves and delivers until `stop`, then lets what is under way finish: first the requests, then the messages, so
+    /// that the last booking's confirmation leaves too. The metrics stay open to the end.
     ///
     /// # Errors
     ///
     /// [`ProgramError`] when a part failed or ended by itself; the others are stopped then.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ProgramError> {
         let mut parts: JoinSet<(&'static str, Result<(), ServeError>)> = JoinSet::new();
+        let mut late: JoinSet<(&'static str, Result<(), ServeError>)> = JoinSet::new();
+        let stop_late = CancellationToken::new();
+        let told = (stop.clone(), self.readiness.stopping.clone());
+        tokio::spawn(async move {
+            told.0.cancelled().await;
+            told.1.cancel();
+        });
         let (_, listener, router) = self.api;
         let token = stop.clone();
         parts.spawn(async move { ("the API", serve(listener, router, token).await) });
@@ -164,14 +197,31 @@ impl Program {
             let token = stop.clone();
             parts.spawn(async move { ("the compatible listener", serve(listener, router, token).await) });
         }
+        if let Some((_, listener, router)) = self.metrics {
+            let token = stop_late.clone();
+            late.spawn(async move { ("the metrics' listener", serve(listener, router, token).await) });
+        }
         if let Some(dispatcher) = self.dispatcher {
-            let token = stop.clone();
-            parts.spawn(async move {
+            let token = stop_late.clone();
+            late.spawn(async move {
                 dispatcher.run(token).await;
                 ("the dispatcher", Ok(()))
             });
         }
-        let outcome = supervise(&mut parts, &stop).await;
+        let early = async {
+            let outcome = supervise(&mut parts, &stop).await;
+            stop_late.cancel();
+            outcome
+        };
+        let (early, late) = tokio::join!(early, async {
+            if late.is_empty() {
+                stop_late.cancelled().await;
+            }
+            let outcome = supervise(&mut late, &stop_late).await;
+            stop.cancel();
+            outcome
+        });
+        let outcome = early.and(late);
         self.network.shutdown().await;
         self.platform.db.close().await;
         outcome
@@ -212,14 +262,22 @@ async fn open(
     Ok((address, listener, router))
 }
 
+async fn rate_limit(settings: &Settings) -> Result<Option<RateLimit>, RedisUrlError> {
+    let Some(given) = &settings.http.rate_limit else { return Ok(None) };
+    let limits = Limits { address: Some(given.address), user: Some(given.user), strict: Some(given.strict) };
+    let now = tokio::time::Instant::now();
+    Ok(Some(match &given.redis {
+        Some(url) => RateLimit::in_redis(limits, url.expose_secret(), now).await?,
+        None => RateLimit::in_process(limits, now),
+    }))
+}
+
 fn context(settings: &Settings, texts: Arc<Texts>) -> ContextSettings {
-    let limit = settings.http.rate_limit_per_minute;
     ContextSettings {
         texts,
         languages: settings.policy.languages.clone(),
         default_language: settings.policy.default_language,
         trusted_proxies: settings.http.trusted_proxies.clone(),
-        rate_limit: limit.map(|per_minute| RateLimit::new(per_minute, tokio::time::Instant::now())),
     }
 }
 

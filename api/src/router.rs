@@ -17,6 +17,8 @@ use crate::docs::{self, Document};
 use crate::http::context::{ContextSettings, with_context};
 use crate::http::extract::BODY_MAX;
 use crate::http::idempotency::{self, Once};
+use crate::http::rate_limit::layer::{Limited, limited};
+use crate::metrics;
 use crate::routes;
 use crate::state::AppState;
 
@@ -28,14 +30,22 @@ pub fn router(state: AppState, context: ContextSettings) -> Router {
     let (routes, document) = resources().split_for_parts();
     let document = docs::complete(document);
     let once = Once::new(state.clone(), &document);
-    routes
+    let limits = state.rate_limit.clone().map(|limit| Limited::new(limit, state.clone(), &document));
+    let measured = state.metrics.clone();
+    let router = routes
         .layer(middleware::from_fn_with_state(once, idempotency::once))
         .with_state(state)
         .merge(docs::routes(&document))
         .route("/", get(|| async { Redirect::to("/api/docs/") }))
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+    let router = match limits {
+        Some(limits) => router.layer(middleware::from_fn_with_state(limits, limited)),
+        None => router,
+    };
+    router
         .layer(middleware::from_fn_with_state(Arc::new(context), with_context))
+        .layer(middleware::from_fn_with_state(measured, metrics::measured))
 }
 
 /// The OpenAPI document of the router.

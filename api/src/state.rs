@@ -6,8 +6,11 @@ use axum::extract::FromRef;
 use booking::platform::Platform;
 use scheduler::dispatcher::LiveAccounts;
 
+use crate::http::rate_limit::RateLimit;
 use crate::http::texts::Texts;
 use crate::http::token::AccessTokens;
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 
 /// The parts that handlers work with. A cheap handle.
 #[derive(Debug, Clone)]
@@ -20,6 +23,12 @@ pub struct AppState {
     pub live: LiveAccounts,
     /// The texts of problems.
     pub texts: Arc<Texts>,
+    /// How much somebody may ask, if there is a limit.
+    pub rate_limit: Option<RateLimit>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whether requests should come to this process.
+    pub readiness: Readiness,
 }
 
 impl FromRef<AppState> for Platform {

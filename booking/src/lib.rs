@@ -42,6 +42,7 @@ pub mod entropy;
 pub mod id;
 pub mod language;
 pub mod name;
+pub mod overview;
 pub mod phone;
 pub mod platform;
 pub mod policy;

@@ -28,6 +28,15 @@ pub enum Db {
     Postgres(PgPool),
 }
 
+/// The connections of a [`Db`] at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Connections that are open.
+    pub open: usize,
+    /// Those of them that somebody works with.
+    pub in_use: usize,
+}
+
 /// Settings of [`Db::connect_with`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -134,6 +143,34 @@ impl Db {
     /// See [`MigrateError`]; steps before the failing one stay.
     pub async fn migrate(&self, component: &Component) -> Result<(), MigrateError> {
         crate::migration::run(self, component).await
+    }
+
+    /// Whether the tables of `component` are at its last step, or a newer program's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the database does not answer, or was never migrated.
+    pub async fn is_current(&self, component: &Component) -> Result<bool, Error> {
+        let mut connection = self.read().await?;
+        let (applied,) = crate::fetch_one!(
+            &mut connection,
+            (Option<i64>,),
+            "select max(number) from schema_steps where component = $1",
+            component.name,
+        )?;
+        Ok(applied >= component.steps.last().map(|step| step.number))
+    }
+
+    /// How many connections there are, and how many of them somebody works with.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.usage(),
+            Self::Postgres(pool) => {
+                let open = usize::try_from(pool.size()).unwrap_or(usize::MAX);
+                Usage { open, in_use: open.saturating_sub(pool.num_idle()) }
+            }
+        }
     }
 
     /// Closes all connections, after the work that is under way.

@@ -56,7 +56,7 @@ mod sqlite;
 pub mod testing;
 
 pub use connection::{Connection, Engine, Tx};
-pub use database::{Db, Options};
+pub use database::{Db, Options, Usage};
 pub use error::{Cause, ConstraintKind, Error};
 
 /// The driver, for the macros of this crate.

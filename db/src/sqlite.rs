@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, Executor, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::database::{ACQUIRE_TIMEOUT, Options, STATEMENTS_KEPT};
+use crate::database::{ACQUIRE_TIMEOUT, Options, STATEMENTS_KEPT, Usage};
 use crate::error::Error;
 
 /// How long SQLite waits for another process that writes.
@@ -28,6 +28,7 @@ pub struct SqliteDb {
     writer: Arc<Mutex<Writer>>,
     readers: Arc<Readers>,
     permits: Arc<Semaphore>,
+    most_readers: usize,
 }
 
 impl SqliteDb {
@@ -49,6 +50,7 @@ impl SqliteDb {
             (write.optimize_on_close(true, None), base.pragma("query_only", "true"))
         };
         let connection = open_patiently(&write).await?;
+        let most_readers = usize::try_from(options.sqlite_readers.max(1)).unwrap_or(1);
         Ok(Self {
             writer: Arc::new(Mutex::new(Writer {
                 connection: Some(connection),
@@ -57,7 +59,8 @@ impl SqliteDb {
                 undo: Undo::Nothing,
             })),
             readers: Arc::new(Readers { idle: SyncMutex::new(Vec::new()), options: read }),
-            permits: Arc::new(Semaphore::new(usize::try_from(options.sqlite_readers.max(1)).unwrap_or(1))),
+            permits: Arc::new(Semaphore::new(most_readers)),
+            most_readers,
         })
     }
 
@@ -84,6 +87,14 @@ impl SqliteDb {
             tokio::spawn(async move { writer.lock_owned().await.close_group().await });
         }
         Ok(Writing { writer })
+    }
+
+    /// Counts the writing connection as one that is in use while a transaction is open.
+    pub(crate) fn usage(&self) -> Usage {
+        let reading = self.most_readers.saturating_sub(self.permits.available_permits());
+        let writing = usize::from(self.writer.try_lock().is_err());
+        let idle = self.readers.idle().len();
+        Usage { open: idle.saturating_add(reading).saturating_add(1), in_use: reading.saturating_add(writing) }
     }
 
     pub(crate) async fn close(&self) {

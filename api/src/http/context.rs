@@ -10,12 +10,10 @@ use axum::middleware::Next;
 use axum::response::Response;
 use booking::language::Language;
 use scheduler::settings::Network;
-use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::language::negotiate;
 use super::problem::{ApiError, ProblemKind};
-use super::rate_limit::{Quota, RateLimit};
 use super::texts::Texts;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,30 +52,20 @@ pub struct ContextSettings {
     pub default_language: Language,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
-    /// The limit of requests per client address, if there is one.
-    pub rate_limit: Option<RateLimit>,
 }
 
-/// Gives each request its context, holds it to the rate limit, and writes its problem, if it has
-/// one, in its language.
+/// Gives each request its context, and writes its problem, if it has one, in its language.
 pub async fn with_context(State(settings): State<Arc<ContextSettings>>, mut request: Request, next: Next) -> Response {
     let context = settings.context(request.headers(), request.extensions());
     request.extensions_mut().insert(context.clone());
     let span = tracing::info_span!("request", request.id = %context.id, method = %request.method());
-    let now = Instant::now();
-    let quota = settings.rate_limit.as_ref().map(|limit| limit.take(context.client, now));
-    let over = quota.and_then(|quota| quota.retry_after);
     let answer = async {
-        let response = match over {
-            Some(seconds) => too_many(seconds),
-            None => next.run(request).await,
-        };
-        let response = settings.tell(&context, response);
+        let response = settings.tell(&context, next.run(request).await);
         tracing::debug!(status = response.status().as_u16(), "answered");
         response
     };
     let mut response = answer.instrument(span).await;
-    write_headers(response.headers_mut(), &context, quota);
+    write_headers(response.headers_mut(), &context);
     response
 }
 
@@ -122,11 +110,6 @@ fn is_bare_error(response: &Response) -> bool {
     (status.is_client_error() || status.is_server_error()) && !is_ours
 }
 
-fn too_many(seconds: u64) -> Response {
-    use axum::response::IntoResponse;
-    ApiError::new(ProblemKind::TooManyRequests).with_retry_after(seconds).into_response()
-}
-
 /// The last address of the chain that no trusted proxy reported about itself.
 ///
 /// Each proxy appends the peer it saw, so the chain is read from its end, and an address that a
@@ -161,18 +144,13 @@ fn new_id() -> String {
     hex::encode(rand::rng().random::<[u8; 12]>())
 }
 
-fn write_headers(headers: &mut HeaderMap, context: &RequestContext, quota: Option<Quota>) {
+fn write_headers(headers: &mut HeaderMap, context: &RequestContext) {
     if let Ok(id) = HeaderValue::from_str(&context.id) {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
     headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
-    if let Some(quota) = quota {
-        headers.insert("ratelimit-limit", quota.limit.into());
-        headers.insert("ratelimit-remaining", quota.remaining.into());
-        headers.insert("ratelimit-reset", quota.reset.into());
-    }
 }
 
 #[cfg(test)]

@@ -118,7 +118,10 @@ pub async fn once(State(once): State<Once>, request: Request, next: Next) -> Res
             let acting = tokio::spawn(acting.in_current_span());
             acting.await.map_err(|error| ApiError::caused(ProblemKind::Internal, &error))?
         }
-        Begin::Replay { status, answer } => replay(status, seal.open(&answer)),
+        Begin::Replay { status, answer } => {
+            once.state.metrics.replayed();
+            replay(status, seal.open(&answer))
+        }
         Begin::UnderWay => Err(ApiError::new(ProblemKind::RequestUnderWay).with_retry_after(1)),
         Begin::Mismatch => Err(ApiError::new(ProblemKind::IdempotencyKeyReused)),
     }

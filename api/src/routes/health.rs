@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use crate::accounts;
 use crate::http::context::RequestContext;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
+use crate::http::rate_limit::{Place, RateLimit};
 use crate::state::AppState;
 
 /// Accounts that are looked at for the overview.
@@ -18,13 +19,13 @@ const ACCOUNTS: u32 = 1000;
 
 /// The routes of this resource.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(show_health)).routes(routes!(show_problem))
+    OpenApiRouter::new().routes(routes!(show_health)).routes(routes!(show_readiness)).routes(routes!(show_problem))
 }
 
 /// How the platform is.
 #[derive(Serialize, ToSchema)]
 pub struct HealthOut {
-    /// `healthy`, or `unhealthy` while the database does not answer.
+    /// `healthy`, or `degraded` while the database does not answer.
     #[schema(example = "healthy")]
     status: &'static str,
     /// Always `api`.
@@ -35,8 +36,31 @@ pub struct HealthOut {
     /// `connected` or `disconnected`.
     #[schema(example = "connected")]
     database: &'static str,
+    /// Where requests are counted for the rate limit: `process`, `redis`, `fallback` (in the process, because Redis does
+    /// not answer) or `off`.
+    #[schema(example = "process")]
+    rate_limit: &'static str,
     /// How the WhatsApp accounts are.
     whatsapp: WhatsAppHealthOut,
+}
+
+/// Whether requests should come to this process.
+#[derive(Serialize, ToSchema)]
+pub struct ReadinessOut {
+    /// `ready` or `not_ready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// `connected` or `disconnected`.
+    #[schema(example = "connected")]
+    database: &'static str,
+    /// `current`, or `pending` while the tables are older than the program.
+    #[schema(example = "current")]
+    migrations: &'static str,
+    /// `running`, `stopped` (also while it waits for a sandbox), or `off` where messages are switched off.
+    #[schema(example = "running")]
+    dispatcher: &'static str,
+    /// Whether the program was told to stop; requests under way still finish.
+    stopping: bool,
 }
 
 /// How the WhatsApp accounts are, whichever process holds them.
@@ -55,25 +79,51 @@ pub struct WhatsAppHealthOut {
     held_here: usize,
 }
 
-/// Tells whether the database and WhatsApp are there. 503 while the database is not.
-#[utoipa::path(
-    get, path = "/health", tag = "platform",
-    responses((status = 200, body = HealthOut), (status = 503, body = HealthOut)),
-)]
-async fn show_health(State(state): State<AppState>) -> (StatusCode, axum::Json<HealthOut>) {
+/// Tells that the process lives, and how the database and WhatsApp are.
+///
+/// 200 also while the database is away: a restart would not bring it back. `/ready` answers 503 then.
+#[utoipa::path(get, path = "/health", tag = "platform", responses((status = 200, body = HealthOut)))]
+async fn show_health(State(state): State<AppState>) -> axum::Json<HealthOut> {
     let whatsapp = whatsapp(&state).await;
     let is_up = whatsapp.is_ok();
     if let Err(error) = &whatsapp {
         tracing::error!("the database does not answer: {}", scheduler::telemetry::chain(error));
     }
     let out = HealthOut {
-        status: if is_up { "healthy" } else { "unhealthy" },
+        status: if is_up { "healthy" } else { "degraded" },
         service: "api",
         version: env!("CARGO_PKG_VERSION"),
         database: if is_up { "connected" } else { "disconnected" },
+        rate_limit: match state.rate_limit.as_ref().map(RateLimit::place) {
+            None => "off",
+            Some(Place::Process) => "process",
+            Some(Place::Redis) => "redis",
+            Some(Place::Fallback) => "fallback",
+        },
         whatsapp: whatsapp.unwrap_or_default(),
     };
-    (if is_up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, axum::Json(out))
+    axum::Json(out)
+}
+
+/// Tells whether requests should come to this process.
+#[utoipa::path(
+    get, path = "/ready", tag = "platform",
+    responses((status = 200, body = ReadinessOut), (status = 503, description = "Not now", body = ReadinessOut)),
+)]
+async fn show_readiness(State(state): State<AppState>) -> (StatusCode, axum::Json<ReadinessOut>) {
+    let parts = state.readiness.parts(&state.platform).await;
+    let out = ReadinessOut {
+        status: if parts.are_ready() { "ready" } else { "not_ready" },
+        database: if parts.database { "connected" } else { "disconnected" },
+        migrations: if parts.tables { "current" } else { "pending" },
+        dispatcher: match parts.dispatcher {
+            Some(true) => "running",
+            Some(false) => "stopped",
+            None => "off",
+        },
+        stopping: parts.stopping,
+    };
+    (if parts.are_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, axum::Json(out))
 }
 
 async fn whatsapp(state: &AppState) -> Result<WhatsAppHealthOut, booking::store::StoreError> {

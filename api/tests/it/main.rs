@@ -11,4 +11,5 @@ mod limits;
 mod program;
 mod public;
 mod redaction;
+mod redis;
 mod support;

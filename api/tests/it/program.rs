@@ -40,6 +40,7 @@ impl Running {
             ("DATABASE_URL", url.as_str()),
             ("API_ADDR", "127.0.0.1:0"),
             ("COMPAT_ADDR", "127.0.0.1:0"),
+            ("METRICS_ADDR", "127.0.0.1:0"),
             ("SANDBOX_URL", base.as_str()),
         ]);
         let settings = Settings::parse(&source).expect("settings are valid");
@@ -149,6 +150,7 @@ async fn a_taken_port_is_told_with_its_setting() {
         ("DATABASE_URL", url.as_str()),
         ("API_ADDR", address.as_str()),
         ("COMPAT_ADDR", "off"),
+        ("METRICS_ADDR", "off"),
         ("SANDBOX_ADDR", "127.0.0.1:0"),
     ];
     let settings = Settings::parse(&Source::from_pairs(pairs)).expect("settings are valid");
@@ -166,6 +168,7 @@ async fn the_real_network_is_refused_to_a_database_with_demo_logins() {
             ("DATABASE_URL", url.as_str()),
             ("API_ADDR", "127.0.0.1:0"),
             ("COMPAT_ADDR", "off"),
+            ("METRICS_ADDR", "off"),
             ("SANDBOX_ADDR", "127.0.0.1:0"),
             ("JWT_SECRET_KEY", key.as_str()),
             ("SEALING_KEY", key.as_str()),

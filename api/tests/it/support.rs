@@ -5,9 +5,11 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use api::http::context::ContextSettings;
-use api::http::rate_limit::RateLimit;
+use api::http::rate_limit::{Limits, RateLimit};
 use api::http::texts::Texts;
 use api::http::token::AccessTokens;
+use api::metrics::Metrics;
+use api::readiness::Readiness;
 use api::router::router;
 use api::state::AppState;
 use axum::Router;
@@ -33,6 +35,8 @@ pub(crate) const NOW_MS: i64 = 1_768_186_800_000;
 pub(crate) struct TestApi {
     pub(crate) router: Router,
     pub(crate) platform: Platform,
+    pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
     pub(crate) clock: Arc<AtomicI64>,
     _folder: TempDir,
 }
@@ -50,7 +54,14 @@ impl TestApi {
         Self::with_limit(None).await
     }
 
+    /// With a limit for each address; it counts in this process.
     pub(crate) async fn with_limit(per_minute: Option<u32>) -> Self {
+        let limits = Limits { address: per_minute, ..Limits::default() };
+        let limit = per_minute.map(|_| RateLimit::in_process(limits, tokio::time::Instant::now()));
+        Self::with_rate_limit(limit).await
+    }
+
+    pub(crate) async fn with_rate_limit(rate_limit: Option<RateLimit>) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let url = format!("sqlite://{}/booking.db", folder.path().display());
         let db = Db::connect(&url).await.expect("database opens");
@@ -64,16 +75,23 @@ impl TestApi {
             access: Duration::from_hours(1),
             refresh_days: 7,
         });
-        let state =
-            AppState { platform: platform.clone(), tokens, live: LiveAccounts::default(), texts: texts.clone() };
+        let (metrics, readiness) = (Metrics::default(), Readiness::default());
+        let state = AppState {
+            platform: platform.clone(),
+            tokens,
+            live: LiveAccounts::default(),
+            texts: texts.clone(),
+            rate_limit,
+            metrics: metrics.clone(),
+            readiness: readiness.clone(),
+        };
         let context = ContextSettings {
             texts,
             languages: vec![Language::Ru, Language::En, Language::Kk],
             default_language: Language::Ru,
             trusted_proxies: Vec::new(),
-            rate_limit: per_minute.map(|limit| RateLimit::new(limit, tokio::time::Instant::now())),
         };
-        Self { router: router(state, context), platform, clock, _folder: folder }
+        Self { router: router(state, context), platform, metrics, readiness, clock, _folder: folder }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

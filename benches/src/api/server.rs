@@ -89,6 +89,7 @@ pub fn ours(program: &Path, database: &str, address: SocketAddr) -> Command {
     command.env_clear().envs([
         ("DATABASE_URL", database),
         ("COMPAT_ADDR", "off"),
+        ("METRICS_ADDR", "off"),
         ("RATE_LIMIT_PER_MINUTE", "0"),
         ("WHATSAPP_ENABLED", "false"),
         // Nothing connects there; without it a sandbox would start in the same process.

@@ -13,6 +13,7 @@ mod account;
 mod failure;
 mod hold;
 mod live;
+mod pulse;
 mod sender;
 mod state;
 
@@ -39,6 +40,7 @@ use self::hold::Hold;
 
 pub use self::failure::REASONS;
 pub use self::live::{LiveAccount, LiveAccounts, Qr};
+pub use self::pulse::Pulse;
 
 /// How often the dispatcher looks for free accounts and due messages when nothing wakes it.
 const POLL: Duration = Duration::from_secs(2);
@@ -66,6 +68,7 @@ pub struct Dispatcher {
     parts: DispatcherParts,
     stores: SqlStores,
     live: LiveAccounts,
+    pulse: Pulse,
 }
 
 /// What all account tasks of one dispatcher share.
@@ -76,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) stores: SqlStores,
     pub(crate) gate: ConnectGate,
     pub(crate) live: LiveAccounts,
+    pulse: Pulse,
     pub(crate) confirm_within: Duration,
     holder: String,
     lease: Duration,
@@ -98,13 +102,19 @@ impl Dispatcher {
     /// [`StoreError`] if the store's tables cannot be brought up to date.
     pub async fn open(parts: DispatcherParts) -> Result<Self, StoreError> {
         let stores = SqlStores::open(parts.platform.db.clone(), parts.sealing_key.clone()).await?;
-        Ok(Self { parts, stores, live: LiveAccounts::default() })
+        Ok(Self { parts, stores, live: LiveAccounts::default(), pulse: Pulse::default() })
     }
 
     /// The accounts that this dispatcher holds, as they come and go.
     #[must_use]
     pub fn live(&self) -> LiveAccounts {
         self.live.clone()
+    }
+
+    /// Its sign of life.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Delivers until `stop`, then lets what is under way finish and gives the leases back.
@@ -121,6 +131,7 @@ impl Dispatcher {
             stores: self.stores,
             gate: ConnectGate::default(),
             live: self.live,
+            pulse: self.pulse,
             confirm_within: self.parts.confirm_within,
             holder,
             lease: self.parts.lease,
@@ -151,6 +162,7 @@ impl Running {
                 Some(ended) = self.tasks.join_next() => self.rest(ended),
                 () = outbox.rung() => self.wake.send_modify(|rings| *rings = rings.wrapping_add(1)),
                 _ = poll.tick() => {
+                    self.shared.pulse.beat();
                     if let Err(error) = self.take_free_accounts().await {
                         tracing::warn!("cannot look for free accounts: {}", chain(&error));
                     }

@@ -32,6 +32,11 @@ pub const SETTINGS: &[Setting] = &[
          keep them on loopback. `off` closes them.",
     ),
     setting(
+        "METRICS_ADDR",
+        Some("127.0.0.1:9464"),
+        "Where `api` shows its metrics to Prometheus, at /metrics; nobody is asked who they are. `off` closes it.",
+    ),
+    setting(
         "JWT_SECRET_KEY",
         None,
         "Signs access tokens; at least 32 bytes. Absent: on the sandbox network a random one is \
@@ -42,7 +47,24 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "RATE_LIMIT_PER_MINUTE",
         Some("100"),
-        "Requests per minute and client address, up to 1000000; 0 switches the limit off.",
+        "Requests per minute and client address, up to 1000000; 0 switches all three limits off.",
+    ),
+    setting(
+        "RATE_LIMIT_USER_PER_MINUTE",
+        Some("300"),
+        "Requests per minute and signed-in user, wherever they are, 1 to 1000000: takes the place of the address's.",
+    ),
+    setting(
+        "RATE_LIMIT_STRICT_PER_MINUTE",
+        Some("20"),
+        "Requests per minute and client address on each operation that writes without a token, such as signing in, \
+         asking for a code, the public booking: 1 to 1000000.",
+    ),
+    setting(
+        "REDIS_URL",
+        None,
+        "redis://[user:password@]host[:port][/database]: several `api` processes share their limits there. Absent: \
+         each counts for itself, as it does while that Redis does not answer.",
     ),
     setting(
         "TRUSTED_PROXIES",

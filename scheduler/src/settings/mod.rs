@@ -56,10 +56,25 @@ pub struct HttpSettings {
     pub api: SocketAddr,
     /// Where the routes of the earlier WhatsApp service listen; `None` closes them.
     pub compat: Option<SocketAddr>,
-    /// Requests per minute and client address; `None` for no limit.
-    pub rate_limit_per_minute: Option<u32>,
+    /// Where Prometheus finds the metrics; `None` closes it.
+    pub metrics: Option<SocketAddr>,
+    /// How much somebody may ask; `None` for no limit.
+    pub rate_limit: Option<RateLimitSettings>,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+}
+
+/// How much somebody may ask, and where that is counted.
+#[derive(Debug, Clone)]
+pub struct RateLimitSettings {
+    /// Requests per minute and client address.
+    pub address: u32,
+    /// Requests per minute and signed-in user.
+    pub user: u32,
+    /// Requests per minute and client address on each operation that writes without a token.
+    pub strict: u32,
+    /// The Redis in which they are counted; `None` for this process. It may hold a password.
+    pub redis: Option<SecretString>,
 }
 
 /// How tokens are signed and how long they live.
@@ -239,21 +254,45 @@ fn given_secrets(source: &Source) -> Result<GivenSecrets, SettingsError> {
 }
 
 fn http(source: &Source) -> Result<HttpSettings, SettingsError> {
-    let compat = match source.value("COMPAT_ADDR") {
-        "off" => None,
-        _ => Some(address(source, "COMPAT_ADDR")?),
-    };
-    let limit = source.number("RATE_LIMIT_PER_MINUTE", 0..=1_000_000, "0 to 1000000")?;
     let expected = "addresses or networks such as 10.0.0.0/8, separated by commas";
     let proxies = source
         .entries("TRUSTED_PROXIES")
         .map(|entry| Network::parse(entry).ok_or(invalid("TRUSTED_PROXIES", expected)));
     Ok(HttpSettings {
         api: address(source, "API_ADDR")?,
-        compat,
-        rate_limit_per_minute: (limit > 0).then_some(limit),
+        compat: closable(source, "COMPAT_ADDR")?,
+        metrics: closable(source, "METRICS_ADDR")?,
+        rate_limit: rate_limit(source)?,
         trusted_proxies: proxies.collect::<Result<_, _>>()?,
     })
+}
+
+fn rate_limit(source: &Source) -> Result<Option<RateLimitSettings>, SettingsError> {
+    let (range, expected) = (1..=1_000_000, "1 to 1000000");
+    let address = source.number("RATE_LIMIT_PER_MINUTE", 0..=1_000_000, "0 to 1000000")?;
+    let user = source.number("RATE_LIMIT_USER_PER_MINUTE", range.clone(), expected)?;
+    let strict = source.number("RATE_LIMIT_STRICT_PER_MINUTE", range, expected)?;
+    let redis = source.given("REDIS_URL");
+    if redis.is_some_and(|url| !is_redis_url(url)) {
+        return Err(invalid("REDIS_URL", "redis://[user:password@]host[:port][/database]"));
+    }
+    let redis = redis.map(SecretString::from);
+    Ok((address > 0).then_some(RateLimitSettings { address, user, strict, redis }))
+}
+
+/// A look at the form; what the client thinks of it shows when it connects.
+fn is_redis_url(url: &str) -> bool {
+    let rest = url.strip_prefix("redis://").or_else(|| url.strip_prefix("valkey://"));
+    rest.is_some_and(|rest| {
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        !host.is_empty() && !host.starts_with(':')
+    })
+}
+
+/// An address, or `off`.
+fn closable(source: &Source, name: &'static str) -> Result<Option<SocketAddr>, SettingsError> {
+    if source.value(name) == "off" { Ok(None) } else { address(source, name).map(Some) }
 }
 
 fn tokens(source: &Source, secret: SecretString) -> Result<TokenSettings, SettingsError> {

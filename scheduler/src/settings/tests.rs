@@ -21,7 +21,9 @@ fn the_documented_defaults_hold() {
     assert_eq!(settings.database.expose(), "sqlite://data/booking.db");
     assert_eq!(settings.http.api.port(), 8000);
     assert_eq!(settings.http.compat.map(|address| address.port()), Some(3000));
-    assert_eq!(settings.http.rate_limit_per_minute, Some(100));
+    assert_eq!(settings.http.metrics.map(|address| address.port()), Some(9464));
+    let limits = settings.http.rate_limit.clone().expect("there is a limit");
+    assert_eq!((limits.address, limits.user, limits.strict, limits.redis.is_some()), (100, 300, 20, false));
     assert_eq!(settings.tokens.access, Duration::from_hours(24));
     assert_eq!(settings.tokens.refresh_days, 7);
     assert_eq!(settings.policy.reminder_hours, [24, 2]);
@@ -44,6 +46,11 @@ fn a_wrong_value_is_refused_by_name_and_never_shown() {
         ("REFRESH_TOKEN_EXPIRE_DAYS", "seven"),
         ("RATE_LIMIT_PER_MINUTE", "-1"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("METRICS_ADDR", "secret-value"),
+        ("RATE_LIMIT_USER_PER_MINUTE", "0"),
+        ("RATE_LIMIT_STRICT_PER_MINUTE", "many"),
+        ("REDIS_URL", "http://secret-value"),
+        ("REDIS_URL", "redis://:secret-value@"),
         ("WHATSAPP_ENABLED", "perhaps"),
         ("WHATSAPP_NETWORK", "telegram"),
         ("SANDBOX_URL", "https://secret-value"),
@@ -64,6 +71,10 @@ fn a_wrong_value_is_refused_by_name_and_never_shown() {
         assert!(error.starts_with(&format!("setting {name}: expected ")), "{error}");
         assert!(!error.contains("secret-value"), "{error}");
     }
+    // Every setting has a wrong value here, so that a new one cannot be left unchecked.
+    for setting in SETTINGS {
+        assert!(cases.iter().any(|(name, _)| *name == setting.name), "{}", setting.name);
+    }
 }
 
 #[test]
@@ -82,7 +93,7 @@ fn reminders_are_sorted_and_can_be_none() {
 #[test]
 fn zero_requests_per_minute_means_no_limit_and_off_closes_the_old_routes() {
     let settings = parse(&[("RATE_LIMIT_PER_MINUTE", "0"), ("COMPAT_ADDR", "off")]).expect("valid");
-    assert_eq!(settings.http.rate_limit_per_minute, None);
+    assert!(settings.http.rate_limit.is_none());
     assert_eq!(settings.http.compat, None);
 }
 
