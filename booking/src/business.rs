@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use db::Connection;
 
@@ -10,6 +11,7 @@ use crate::id::BusinessId;
 use crate::language::Language;
 use crate::name::Name;
 use crate::phone::Phone;
+use crate::platform::Platform;
 use crate::settings::Settings;
 use crate::store::{StoreError, text_enum};
 use crate::text::Wording;
@@ -26,7 +28,7 @@ pub const DEFAULT_ZONE: &str = "Asia/Almaty";
 macro_rules! business_columns {
     () => {
         "b.id, b.subdomain, b.name, b.phone, b.address, b.time_zone, b.language, b.state, b.trial_ends_at, \
-         b.settings, b.texts, b.version"
+         b.settings, b.texts, b.version, b.revision"
     };
 }
 pub(crate) use business_columns;
@@ -123,6 +125,8 @@ pub struct Business {
     pub wording: Wording,
     /// Counts the changes of all this, from 1.
     pub version: i64,
+    /// Counts the changes of whatever decides whether and how something is booked: of this, of offers, of hours.
+    pub revision: i64,
 }
 
 impl Business {
@@ -204,6 +208,26 @@ pub async fn by_subdomain(connection: &mut Connection, subdomain: &str) -> Resul
     .transpose()
 }
 
+/// The tenant with a subdomain as this process knows it, read where it does not; any text may be asked for.
+///
+/// It may be old: good for [`create`](crate::booking::create), which checks that nothing has changed, and for nothing
+/// that only reads.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn known(platform: &Platform, subdomain: &str) -> Result<Option<Arc<Business>>, StoreError> {
+    let subdomain = subdomain.trim().to_ascii_lowercase();
+    if let Some(business) = platform.known.business(&subdomain) {
+        return Ok(Some(business));
+    }
+    let business = by_subdomain(&mut platform.db.read().await?, &subdomain).await?.map(Arc::new);
+    if let Some(business) = &business {
+        platform.known.learn(Arc::clone(business));
+    }
+    Ok(business)
+}
+
 /// A tenant by its number.
 ///
 /// # Errors
@@ -234,6 +258,7 @@ pub(crate) struct Row {
     settings: String,
     texts: String,
     version: i64,
+    revision: i64,
 }
 
 impl TryFrom<Row> for Business {
@@ -255,6 +280,7 @@ impl TryFrom<Row> for Business {
             settings: serde_json::from_str(&row.settings).map_err(|_| broken("settings are malformed"))?,
             wording: Wording::read(&row.texts).map_err(|_| broken("texts are malformed"))?,
             version: row.version,
+            revision: row.revision,
         })
     }
 }

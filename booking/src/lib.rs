@@ -40,6 +40,7 @@
 pub mod clock;
 pub mod entropy;
 pub mod id;
+mod known;
 pub mod language;
 pub mod name;
 pub mod overview;

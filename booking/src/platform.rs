@@ -5,9 +5,11 @@ use std::sync::Arc;
 use db::Db;
 use db::migration::MigrateError;
 
+use crate::booking::Writer;
 use crate::client;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::known::Known;
 use crate::outbox::OutboxSignal;
 use crate::password::Passwords;
 use crate::policy::Policy;
@@ -34,6 +36,10 @@ pub struct Platform {
     pub passwords: Passwords,
     /// Rings when a message is due at once.
     pub outbox: OutboxSignal,
+    /// What need not be read for each visit.
+    pub(crate) known: Known,
+    /// Writes new visits.
+    pub(crate) writer: Writer,
 }
 
 /// Why the platform cannot be opened.
@@ -65,6 +71,8 @@ impl Platform {
         let texts = Arc::new(Texts::new()?);
         db.migrate(&schema::COMPONENT).await?;
         let platform = Self {
+            writer: Writer::start(db.clone()),
+            known: Known::default(),
             db,
             clock,
             entropy,

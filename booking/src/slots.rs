@@ -34,7 +34,7 @@ pub const LONGEST_PAUSE: u16 = 240;
 const MOST_CANDIDATES: usize = 32;
 
 /// One part of a visit: a service by a master.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Item {
     /// What.
     pub service_id: ServiceId,

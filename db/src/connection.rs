@@ -6,6 +6,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Executor, PgConnection, Postgres, SqliteConnection};
 
 use crate::error::Error;
+use crate::postgres::Batch;
 use crate::sqlite::{Reader, Writing};
 
 /// One connection of a [`Db`](crate::Db), for the macros of this crate.
@@ -27,7 +28,7 @@ enum Inner {
     Postgres(PoolConnection<Postgres>),
     PostgresTransaction(sqlx::Transaction<'static, Postgres>),
     /// A transaction of one statement.
-    PostgresStatement(PoolConnection<Postgres>),
+    PostgresBatch(Batch),
 }
 
 /// The engine behind a connection, for statements that the macros cannot express.
@@ -60,7 +61,8 @@ impl Connection {
         Ok(match &mut self.inner {
             Inner::SqliteReader(reader) => Engine::Sqlite(reader.connection()?),
             Inner::SqliteWriter(writing) => Engine::Sqlite(writing.connection()?),
-            Inner::Postgres(connection) | Inner::PostgresStatement(connection) => Engine::Postgres(connection),
+            Inner::Postgres(connection) => Engine::Postgres(connection),
+            Inner::PostgresBatch(batch) => Engine::Postgres(batch.connection()?),
             Inner::PostgresTransaction(transaction) => Engine::Postgres(transaction),
         })
     }
@@ -80,7 +82,11 @@ impl Connection {
                 }
                 // The pool tests a connection that comes back.
                 Inner::Postgres(_) => {}
-                Inner::PostgresTransaction(_) | Inner::PostgresStatement(_) => self.failed = true,
+                Inner::PostgresTransaction(_) => self.failed = true,
+                Inner::PostgresBatch(batch) => {
+                    batch.failed(error);
+                    self.failed = true;
+                }
             }
         }
         result
@@ -120,8 +126,8 @@ impl Tx {
         Self { connection: Connection { inner: Inner::PostgresTransaction(transaction), failed: false } }
     }
 
-    pub(crate) fn postgres_one(connection: PoolConnection<Postgres>) -> Self {
-        Self { connection: Connection { inner: Inner::PostgresStatement(connection), failed: false } }
+    pub(crate) fn postgres_batch(batch: Batch) -> Self {
+        Self { connection: Connection { inner: Inner::PostgresBatch(batch), failed: false } }
     }
 
     /// Makes the transaction durable; when this returns `Ok`, a power cut cannot take it back.
@@ -139,7 +145,7 @@ impl Tx {
             Inner::SqliteWriter(writing) => writing.commit().await,
             Inner::PostgresTransaction(transaction) => Ok(transaction.commit().await?),
             // A statement alone is durable when it was answered.
-            Inner::SqliteReader(_) | Inner::Postgres(_) | Inner::PostgresStatement(_) => Ok(()),
+            Inner::SqliteReader(_) | Inner::Postgres(_) | Inner::PostgresBatch(_) => Ok(()),
         }
     }
 }

@@ -4,12 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 
 use crate::connection::{Connection, Tx};
 use crate::error::Error;
 use crate::migration::{Component, MigrateError};
+use crate::postgres::{BATCHES, PostgresDb};
 use crate::sqlite::SqliteDb;
 
 /// How long a caller waits for a connection before [`Error::Busy`] or [`Error::Unavailable`].
@@ -25,7 +25,7 @@ pub enum Db {
     /// A SQLite file: one connection that writes, several that read.
     Sqlite(SqliteDb),
     /// A PostgreSQL server.
-    Postgres(PgPool),
+    Postgres(PostgresDb),
 }
 
 /// The connections of a [`Db`] at one moment.
@@ -76,14 +76,7 @@ impl Db {
     pub async fn connect_with(url: &str, options: &Options) -> Result<Self, Error> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let connect = PgConnectOptions::from_str(url)?.statement_cache_capacity(STATEMENTS_KEPT);
-            let pool = PgPoolOptions::new()
-                .max_connections(options.postgres_connections)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
-                // A connection is tested when it comes back, off the caller's path.
-                .test_before_acquire(false)
-                .connect_with(connect)
-                .await?;
-            return Ok(Self::Postgres(pool));
+            return Ok(Self::Postgres(PostgresDb::open(connect, options).await?));
         }
         if url.starts_with("sqlite:") {
             return Ok(Self::Sqlite(SqliteDb::open(url, options).await?));
@@ -99,7 +92,7 @@ impl Db {
     pub async fn read(&self) -> Result<Connection, Error> {
         Ok(match self {
             Self::Sqlite(sqlite) => Connection::sqlite(sqlite.read().await?),
-            Self::Postgres(pool) => Connection::postgres(pool.acquire().await?),
+            Self::Postgres(postgres) => Connection::postgres(postgres.pool.acquire().await?),
         })
     }
 
@@ -115,25 +108,34 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Sqlite(sqlite) => Tx::sqlite(sqlite.begin().await?),
-            Self::Postgres(pool) => Tx::postgres(pool.begin().await?),
+            Self::Postgres(postgres) => Tx::postgres(postgres.pool.begin().await?),
         })
     }
 
-    /// Begins a transaction of one statement, which is done as a whole or not at all.
+    /// Begins a transaction of one statement that carries the rows of many who wait, done as a whole or not at all.
     ///
     /// On PostgreSQL such a statement needs no trips for `begin` and `commit`: it is durable once all of its answer is
-    /// there, so run it with [`execute!`](crate::execute!) or [`fetch_all!`](crate::fetch_all!), which wait for the end.
-    /// A second statement would be a transaction of its own, and dropping undoes nothing there. On SQLite it is
-    /// [`begin`](Self::begin).
+    /// there, so wait for the end of it. A second statement would be a transaction of its own, and dropping undoes
+    /// nothing there. It runs on one of a few connections of its own, whose planner looks rows up by index and never
+    /// reads a table whole. On SQLite it is [`begin`](Self::begin).
     ///
     /// # Errors
     ///
     /// Those of [`begin`](Self::begin).
-    pub async fn begin_one(&self) -> Result<Tx, Error> {
+    pub async fn begin_batch(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Sqlite(sqlite) => Tx::sqlite(sqlite.begin().await?),
-            Self::Postgres(pool) => Tx::postgres_one(pool.acquire().await?),
+            Self::Postgres(postgres) => Tx::postgres_batch(postgres.begin_batch().await?),
         })
+    }
+
+    /// How many [batches](Self::begin_batch) are worth writing at once: another would only wait.
+    #[must_use]
+    pub fn batches_at_once(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 1,
+            Self::Postgres(_) => BATCHES,
+        }
     }
 
     /// Brings the tables of `component` up to its last step.
@@ -177,7 +179,7 @@ impl Db {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(sqlite) => sqlite.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(postgres) => postgres.close().await,
         }
     }
 }

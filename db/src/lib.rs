@@ -6,7 +6,8 @@
 //! texts (`sqlite: "…", postgres: "…"`), and that place is the only one.
 //!
 //! On SQLite there is one writing connection. Transactions that wait for it share one commit ([`Db::begin`] tells how),
-//! so the disk is asked once for all of them. On PostgreSQL a transaction is a transaction.
+//! so the disk is asked once for all of them. On PostgreSQL a transaction is a transaction. [`Db::begin_batch`] is for
+//! statements that carry the rows of many who wait.
 //!
 //! The crate knows no table but its own (`schema_steps`, see [`migration`]) and nothing of the domain.
 //!
@@ -51,6 +52,7 @@ pub mod database;
 pub mod error;
 mod macros;
 pub mod migration;
+mod postgres;
 mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -58,6 +60,7 @@ pub mod testing;
 pub use connection::{Connection, Engine, Tx};
 pub use database::{Db, Options, Usage};
 pub use error::{Cause, ConstraintKind, Error};
+pub use postgres::PostgresDb;
 
 /// The driver, for the macros of this crate.
 #[doc(hidden)]

@@ -43,7 +43,9 @@ pub enum StartError {
 ///
 /// [`StartError`] says what the operator has to look at.
 pub async fn platform(settings: &Settings, clock: Clock) -> Result<Platform, StartError> {
-    let db = Db::connect(settings.database.expose()).await.map_err(StartError::Open)?;
+    let mut options = db::Options::default();
+    options.sqlite_full_sync = settings.sqlite_full_sync;
+    let db = Db::connect_with(settings.database.expose(), &options).await.map_err(StartError::Open)?;
     Ok(Platform::open(db, clock, Entropy::system(), policy(settings)).await?)
 }
 

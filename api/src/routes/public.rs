@@ -268,7 +268,8 @@ async fn create_booking(
     let client_name: Name = form.client_name.parse().map_err(|error| errors::name("client_name", error))?;
     let notes: Notes = form.notes.as_deref().unwrap_or_default().parse().map_err(|e| errors::name("notes", e))?;
     let language = form.language.as_deref().map(|code| input::language("language", code)).transpose()?;
-    let business = find(&platform, &form.subdomain).await?;
+    let business = business::known(&platform, &form.subdomain).await?;
+    let business = business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))?;
     let new = NewBooking {
         client_phone: &client_phone,
         client_name: &client_name,

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use db::Connection;
 use jiff::Span;
-use jiff::civil::Date;
 
 use crate::availability::Calendar;
 use crate::business::Business;
@@ -19,6 +18,7 @@ use crate::store::StoreError;
 
 /// More days than the longest visit touches: ten parts of twelve hours.
 const MOST_DAYS: i64 = 7;
+const DAY_SECONDS: i64 = 86_400;
 
 /// Parameters: $1 business, $2 master, $3 service, $4 phone, $5 and $6 the first and last date.
 macro_rules! asked {
@@ -51,17 +51,22 @@ const SQLITE: &str = asked!(
 );
 const POSTGRES: &str = asked!("json_agg(h)::text");
 
-/// What the business offers for the parts of a visit, when the masters work, and what the client prefers.
-pub(super) struct Asked {
+/// What the business offers for the parts of a visit that begins on one date, and when the masters work then. It is the
+/// same for everybody.
+pub(crate) struct Asked {
     pub(super) visit: Visit,
-    /// The language that the client has chosen.
+    calendars: BTreeMap<MasterId, Calendar>,
+}
+
+/// How a client stands with the business. A new one, and most others, as by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Standing {
+    /// The language that they have chosen.
     pub(super) language: Option<Language>,
-    /// Whether the client may not book on their own.
+    /// Whether they may not book on their own.
     pub(super) is_blocked: bool,
-    /// Whether the client does not want to be written to.
+    /// Whether they do not want to be written to.
     pub(super) is_stopped: bool,
-    from: Date,
-    hours: BTreeMap<MasterId, Plans>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -76,18 +81,18 @@ struct Row {
 }
 
 impl Asked {
-    /// Looks it all up for a visit that begins at `start`.
+    /// Looks it all up for a visit that begins at `start`, and how the client stands.
     pub(super) async fn look_up(
         connection: &mut Connection,
         business: &Business,
         items: &[Item],
         phone: &Phone,
         start: Timestamp,
-    ) -> Result<Self, OfferError> {
+    ) -> Result<(Self, Standing), OfferError> {
         let from = business.zone.date(start);
         let to = from.saturating_add(Span::new().days(MOST_DAYS));
-        let (mut offers, mut hours, mut language) = (Vec::with_capacity(items.len()), BTreeMap::new(), None);
-        let (mut is_blocked, mut is_stopped) = (false, false);
+        let (mut offers, mut hours) = (Vec::with_capacity(items.len()), BTreeMap::new());
+        let mut standing = Standing::default();
         for item in items {
             let row = db::fetch_optional!(
                 connection,
@@ -105,24 +110,26 @@ impl Asked {
                 return Err(slots::why_not(connection, business.id, *item).await?);
             };
             if let Some((id, chosen)) = row.client_id.zip(row.client_language.as_deref()) {
-                language = Some(Language::of_row(chosen, "clients", id.get())?);
+                standing.language = Some(Language::of_row(chosen, "clients", id.get())?);
             }
-            is_blocked |= row.blocked_at.is_some();
-            is_stopped |= row.service_stopped_at.is_some();
+            standing.is_blocked |= row.blocked_at.is_some();
+            standing.is_stopped |= row.service_stopped_at.is_some();
             hours.insert(item.master_id, Plans::parse(row.hours.as_deref(), item.master_id)?);
             offers.push(row.offer.read(item.master_id, item.service_id)?);
         }
-        Ok(Self { visit: Visit::of_offers(offers), language, is_blocked, is_stopped, from, hours })
-    }
-
-    /// Whether all masters work at their parts of the visit, which begins at `start`.
-    pub(super) fn is_open(&self, business: &Business, start: Timestamp) -> Result<bool, StoreError> {
-        let to = business.zone.date(start.plus(self.visit.seconds()));
+        let visit = Visit::of_offers(offers);
+        // However late on the first date it begins.
+        let to = from.saturating_add(Span::new().days(1 + visit.seconds() / DAY_SECONDS));
         let mut calendars = BTreeMap::new();
-        for (master_id, plans) in &self.hours {
-            let days = plans.days(*master_id, self.from, to)?;
+        for (master_id, plans) in &hours {
+            let days = plans.days(*master_id, from, to)?;
             calendars.insert(*master_id, Calendar::new(&business.zone, days, Vec::new()));
         }
-        Ok(self.visit.all(&calendars, |calendar, leg| calendar.is_open(start.plus(leg.offset), leg.length)))
+        Ok((Self { visit, calendars }, standing))
+    }
+
+    /// Whether all masters work at their parts of the visit that begins at `start`, on the date it was looked up for.
+    pub(super) fn is_open(&self, start: Timestamp) -> bool {
+        self.visit.all(&self.calendars, |calendar, leg| calendar.is_open(start.plus(leg.offset), leg.length))
     }
 }

@@ -1,14 +1,15 @@
 //! Booking a visit.
 
-use db::Connection;
+use std::sync::Arc;
+
 use jiff::civil::DateTime;
 
 use crate::availability::Slot;
-use crate::booking::asked::Asked;
-use crate::booking::messages::{self, Planned};
-use crate::booking::write::Draft;
+use crate::booking::asked::{Asked, Standing};
+use crate::booking::messages;
+use crate::booking::write::{AnyClient, Assumed, Draft, Outcome};
 use crate::booking::{Booking, BookingState, Segment};
-use crate::business::Business;
+use crate::business::{self, Business};
 use crate::clock::Timestamp;
 use crate::id::{BookingId, ClientId, UserId};
 use crate::language::Language;
@@ -109,77 +110,142 @@ from_store!(CreateError);
 
 /// Books a visit, with its messages, and tells the dispatcher.
 ///
-/// Of any number that want overlapping times of one master, exactly one gets it.
+/// Of any number that want overlapping times of one master, exactly one gets it. `business` may be old
+/// ([`business::known`]): nothing is booked or refused but by what holds now.
 ///
 /// # Errors
 ///
 /// [`CreateError`].
 pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'_>) -> Result<Booking, CreateError> {
-    let now = platform.clock.now();
-    if !business.is_open(platform.clock.real_now()) {
-        return Err(CreateError::Suspended);
-    }
     if !(1..=MOST_ITEMS).contains(&new.items.len()) {
         return Err(CreateError::Items);
+    }
+    if let Some(booking) = create_as_known(platform, business, new).await? {
+        return Ok(booking);
+    }
+    let now = platform.clock.now();
+    let mut connection = platform.db.read().await?;
+    let read = business::by_id(&mut connection, business.id).await?;
+    let read = read.ok_or(StoreError::Row { table: "businesses", id: business.id.get(), rule: "it stays" })?;
+    if read.zone != business.zone {
+        // The caller has read the time by another clock.
+        return Err(db::Error::Busy { source: None }.into());
+    }
+    let business = Arc::new(read);
+    platform.known.learn(Arc::clone(&business));
+    if !business.is_open(platform.clock.real_now()) {
+        return Err(CreateError::Suspended);
     }
     let start = business.zone.instant(new.start)?;
     if start <= now {
         return Err(CreateError::Past);
     }
-    let mut connection = platform.db.read().await?;
-    let asked = Asked::look_up(&mut connection, business, new.items, new.client_phone, start).await?;
-    check_rules(&mut connection, platform, business, new.source, &asked, start).await?;
-    let Asked { visit, language, is_stopped, .. } = asked;
-    let mut booking = draft(business, new, &visit, start, now)?;
-    booking.language = new.language.or(language).unwrap_or(business.language);
+    let looked_up = Asked::look_up(&mut connection, &business, new.items, new.client_phone, start).await?;
+    let (asked, standing) = (Arc::new(looked_up.0), looked_up.1);
+    platform.known.learn_asked(&business, new.items, new.start.date(), Arc::clone(&asked));
+    if new.source == Source::Public && standing.is_blocked {
+        return Err(CreateError::Blocked);
+    }
+    match check(new.source, &asked, start, now) {
+        Ok(()) => {}
+        Err(Refusal::TooSoon { earliest }) => return Err(CreateError::TooSoon { earliest }),
+        Err(Refusal::TooFar { latest }) => return Err(CreateError::TooFar { latest }),
+        Err(Refusal::Closed) => {
+            let nearest = asked.visit.nearest(&mut connection, platform, &business, start).await?;
+            return Err(CreateError::Closed { nearest });
+        }
+    }
     drop(connection);
-
-    let planned = messages::of_new(platform, business, &booking, now);
-    let draft = Draft::new(&booking, new, is_stopped, &visit, &planned, &platform.entropy);
-    let mut tx = platform.db.begin_one().await?;
-    let Some((id, client_id)) = draft.write(&mut tx).await? else {
-        drop(tx);
-        // Whoever won may share a commit that is still under way; once one of our own is through, readers see it.
-        platform.db.begin().await?.commit().await?;
-        let nearest = visit.nearest(&mut platform.db.read().await?, platform, business, start).await?;
-        return Err(CreateError::SlotTaken { nearest });
-    };
-    tx.commit().await?;
-    platform.outbox.ring();
-    let booking = Booking { id, client_id, ..booking };
-    log(&booking, new.source, &planned);
-    Ok(booking)
+    let plan = Plan { business: &business, asked: &asked, standing, assumed: Assumed::default() };
+    // What nothing was assumed of has not moved.
+    plan.write(platform, new, start, now).await?.ok_or_else(|| db::Error::Lost.into())
 }
 
-async fn check_rules(
-    connection: &mut Connection,
+/// Books by what this process remembers, without reading anything; none when that does not suffice.
+///
+/// The statement that writes the visit checks what was assumed. Refusals are left to those who have read.
+async fn create_as_known(
     platform: &Platform,
     business: &Business,
-    source: Source,
-    asked: &Asked,
-    start: Timestamp,
-) -> Result<(), CreateError> {
-    let visit = &asked.visit;
+    new: &NewBooking<'_>,
+) -> Result<Option<Booking>, CreateError> {
     let now = platform.clock.now();
+    let Some(asked) = platform.known.asked(business, new.items, new.start.date()) else { return Ok(None) };
+    let Ok(start) = business.zone.instant(new.start) else { return Ok(None) };
+    if !business.is_open(platform.clock.real_now()) || start <= now || check(new.source, &asked, start, now).is_err() {
+        return Ok(None);
+    }
+    let language = new.language.is_none().then_some(business.language);
+    let client = Some(AnyClient { language });
+    let assumed = Assumed { revision: Some(business.revision), client };
+    Plan { business, asked: &asked, standing: Standing::default(), assumed }.write(platform, new, start, now).await
+}
+
+/// Why the rules do not allow a visit.
+enum Refusal {
+    TooSoon { earliest: Timestamp },
+    TooFar { latest: Timestamp },
+    Closed,
+}
+
+fn check(source: Source, asked: &Asked, start: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+    let visit = &asked.visit;
     let overbook = match source {
-        Source::Public if asked.is_blocked => return Err(CreateError::Blocked),
         Source::Public => {
             let (earliest, latest) = (now.plus(visit.notice), visit.latest(now));
             if start < earliest {
-                return Err(CreateError::TooSoon { earliest });
+                return Err(Refusal::TooSoon { earliest });
             }
             if start > latest {
-                return Err(CreateError::TooFar { latest });
+                return Err(Refusal::TooFar { latest });
             }
             false
         }
         Source::Staff { overbook, .. } => overbook,
     };
-    if !overbook && !asked.is_open(business, start)? {
-        let nearest = visit.nearest(connection, platform, business, start).await?;
-        return Err(CreateError::Closed { nearest });
+    if overbook || asked.is_open(start) { Ok(()) } else { Err(Refusal::Closed) }
+}
+
+/// What a visit is written by.
+struct Plan<'a> {
+    business: &'a Business,
+    asked: &'a Asked,
+    standing: Standing,
+    assumed: Assumed,
+}
+
+impl Plan<'_> {
+    /// Words the messages and writes all of it; none when something that was assumed is not so.
+    async fn write(
+        &self,
+        platform: &Platform,
+        new: &NewBooking<'_>,
+        start: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Booking>, CreateError> {
+        let (business, visit) = (self.business, &self.asked.visit);
+        let mut booking = draft(business, new, visit, start, now)?;
+        booking.language = new.language.or(self.standing.language).unwrap_or(business.language);
+        let planned = messages::of_new(platform, business, &booking, now);
+        let messages = planned.len();
+        let draft = Draft::new(booking.clone(), new, visit).assuming(self.assumed);
+        let draft = draft.with_messages(planned, self.standing.is_stopped, &platform.entropy);
+        match platform.writer.write(draft).await? {
+            Outcome::Booked { id, client_id } => {
+                platform.outbox.ring();
+                let booking = Booking { id, client_id, ..booking };
+                log(&booking, new.source, messages);
+                Ok(Some(booking))
+            }
+            Outcome::Taken => {
+                // Whoever won may share a commit that is still under way; once one of our own is through, readers see it.
+                platform.db.begin().await?.commit().await?;
+                let nearest = visit.nearest(&mut platform.db.read().await?, platform, business, start).await?;
+                Err(CreateError::SlotTaken { nearest })
+            }
+            Outcome::Moved => Ok(None),
+        }
     }
-    Ok(())
 }
 
 /// The visit before it has a row.
@@ -223,13 +289,13 @@ fn draft(
     })
 }
 
-fn log(booking: &Booking, source: Source, planned: &[Planned]) {
+fn log(booking: &Booking, source: Source, messages: usize) {
     let overbooked = matches!(source, Source::Staff { overbook: true, .. });
     tracing::info!(
         business.id = %booking.business_id,
         booking.id = %booking.id,
         overbooked,
-        messages = planned.len(),
+        messages,
         "booked visit {}",
         booking.id,
     );

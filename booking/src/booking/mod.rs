@@ -11,17 +11,21 @@
 //! compare-and-set on the version, and leaves a row in `booking_transitions` that nothing changes.
 
 mod asked;
+mod batch;
 mod cancel;
 mod create;
 mod messages;
 mod read;
 mod transition;
 mod write;
+mod writer;
 
+pub(crate) use asked::Asked;
 pub use cancel::{CancelError, Cancellation, cancel};
 pub use create::{CreateError, NewBooking, Source, create};
 pub use read::{Filter, MOST_ROWS, find, list};
 pub use transition::{Transition, transitions};
+pub(crate) use writer::Writer;
 
 use jiff::civil::DateTime;
 

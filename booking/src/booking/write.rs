@@ -1,102 +1,125 @@
-//! The rows of a new visit, written by one statement.
+//! A new visit with all that belongs to it, ready to be written.
 //!
-//! Each trip to the database costs more than the rows it writes: on SQLite a change of threads while everybody else who
-//! writes waits, on PostgreSQL the network. This is the only place where the two engines have different texts for the
-//! same work: PostgreSQL takes one statement with several `with` parts, SQLite several statements with one set of
-//! parameters.
-
-use db::Tx;
-use serde::Serialize;
+//! Everything is decided and worded before it goes to the [`Writer`](super::writer::Writer), for which others wait. What
+//! was not read for the decision goes along as [`Assumed`], and the statement that writes the visit checks it.
 
 use crate::booking::messages::Planned;
 use crate::booking::{Booking, NewBooking, Source};
 use crate::client;
 use crate::clock::Timestamp;
-use crate::consent::OPTED_OUT;
 use crate::entropy::Entropy;
-use crate::id::{BookingId, ClientId, UserId};
+use crate::id::{BookingId, ClientId, MasterId, ServiceId, UserId};
 use crate::language::Language;
 use crate::outbox;
 use crate::phone::Phone;
-use crate::schema::NO_OVERLAP;
 use crate::slots::Visit;
-use crate::store::StoreError;
 
-/// Parameters: $1 business, $2 phone, $3 name, $4 chosen language, $5 now, $6 state, $7 start, $8 end, $9 wall clock,
-/// $10 zone, $11 price, $12 language, $13 notes, $14 source, $15 actor, $16 user, $17 reason, $18 segments, $19 messages,
-/// $20 name for searches, $21 messages' state, $22 their error.
-///
-/// Of several statements with one set of parameters the last one answers. Ids grow, so the highest is the new one: the
-/// transaction has the database to itself.
-const SQLITE: &str = "
-insert into clients (business_id, phone, name, search, language, created_at, updated_at)
-    values ($1, $2, $3, $20, $4, $5, $5)
-    on conflict (business_id, phone) do update
-        set language = coalesce(excluded.language, clients.language), updated_at = excluded.updated_at;
-insert into bookings (business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start, time_zone,
-        price_tiyn, language, notes, source, created_at)
-    select $1, coalesce(merged_into, id), $3, $6, 1, $7, $8, $9, $10, $11, $12, $13, $14, $5
-    from clients where business_id = $1 and phone = $2;
-insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at, ends_at, busy_from,
-        busy_to, price_tiyn, live, overbooked)
-    select $1, (select max(id) from bookings), value ->> 'position', value ->> 'service_id', value ->> 'master_id',
-        value ->> 'starts_at', value ->> 'ends_at', value ->> 'busy_from', value ->> 'busy_to', value ->> 'price_tiyn',
-        true, value ->> 'overbooked'
-    from json_each($18) order by key;
-insert into booking_transitions (business_id, booking_id, version, to_state, actor, actor_user_id, reason, at)
-    values ($1, (select max(id) from bookings), 1, $6, $15, $16, $17, $5);
-insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language, state,
-        error, due_at, next_at, expires_at, created_at)
-    select $1, (select id from accounts where business_id = $1), (select max(id) from bookings), value ->> 'kind',
-        value ->> 'dedup_key', value ->> 'wa_message_id', $2, value ->> 'text', $12, $21, $22, value ->> 'due_at',
-        value ->> 'due_at', value ->> 'expires_at', $5
-    from json_each($19);
-select id, client_id, 0 from bookings where id = (select max(id) from bookings)";
+/// What became of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is in the database, durable.
+    Booked {
+        /// Its number.
+        id: BookingId,
+        /// Its client's.
+        client_id: ClientId,
+    },
+    /// A master is taken; nothing was written.
+    Taken,
+    /// What it assumed is not so; nothing was written. Read it, and decide again.
+    Moved,
+}
 
-/// Parameters as in [`SQLITE`]. A segment that the constraint excludes is passed over, and missing in the count, which
-/// then undoes the whole: of two visits that exclude each other one waits for the other that way, where an insert that
-/// fails would deadlock.
-const POSTGRES: &str = "
-with client as (
-    insert into clients (business_id, phone, name, search, language, created_at, updated_at)
-    values ($1, $2, $3, $20, $4, $5, $5)
-    on conflict (business_id, phone) do update
-        set language = coalesce(excluded.language, clients.language), updated_at = excluded.updated_at
-    returning coalesce(merged_into, id) as id
-), booking as (
-    insert into bookings (business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start,
-        time_zone, price_tiyn, language, notes, source, created_at)
-    select $1, id, $3, $6, 1, $7, $8, $9, $10, $11, $12, $13, $14, $5 from client
-    returning id, client_id
-), segment as (
-    insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
-        busy_from, busy_to, price_tiyn, live, overbooked)
-    select $1, booking.id, part.position, service_id, master_id, starts_at, ends_at, busy_from, busy_to, price_tiyn,
-        true, overbooked
-    from booking, jsonb_to_recordset($18::jsonb) as part (position bigint, service_id bigint, master_id bigint,
-        starts_at bigint, ends_at bigint, busy_from bigint, busy_to bigint, price_tiyn bigint, overbooked boolean)
-    on conflict do nothing returning id
-), transition as (
-    insert into booking_transitions (business_id, booking_id, version, to_state, actor, actor_user_id, reason, at)
-    select $1, id, 1, $6, $15, $16, $17, $5 from booking
-), message as (
-    insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
-        state, error, due_at, next_at, expires_at, created_at)
-    select $1, (select id from accounts where business_id = $1), booking.id, kind, dedup_key, wa_message_id, $2, text,
-        $12, $21, $22, due_at, due_at, expires_at, $5
-    from booking, jsonb_to_recordset($19::jsonb) as message (kind text, dedup_key text, wa_message_id text, text text,
-        due_at bigint, expires_at bigint)
-)
-select id, client_id,
-    case when (select count(*) from segment) = jsonb_array_length($18::jsonb) then 0 else booking_segments_taken() end
-from booking";
+/// What a draft takes for granted instead of having read it for this visit. Nothing, by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Assumed {
+    /// The business, its offers and its hours are as they were at this revision.
+    pub(super) revision: Option<i64>,
+    /// Nothing is known of the client, but that they are like any other.
+    pub(super) client: Option<AnyClient>,
+}
+
+/// A client that needs no look-up: new, or one that is neither blocked nor merged, may be written to, and has chosen no
+/// other language than this, if one matters.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnyClient {
+    pub(super) language: Option<Language>,
+}
+
+/// A visit to be, with its messages.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) booking: Booking,
+    pub(super) phone: Phone,
+    /// What the client wants to be written to in from now on.
+    pub(super) chosen: Option<Language>,
+    /// The client's name as searches read it.
+    pub(super) search: String,
+    pub(super) origin: Origin,
+    pub(super) segments: Vec<SegmentRow>,
+    pub(super) messages: Vec<MessageRow>,
+    /// Whether the client does not want the messages: they are kept, cancelled.
+    pub(super) is_stopped: bool,
+    pub(super) assumed: Assumed,
+}
 
 /// Who books, as columns.
-struct Origin {
-    source: &'static str,
-    actor: &'static str,
-    user_id: Option<UserId>,
-    overbooked: bool,
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) source: &'static str,
+    pub(super) actor: &'static str,
+    pub(super) user_id: Option<UserId>,
+    pub(super) overbooked: bool,
+}
+
+/// A segment's columns.
+#[derive(Debug)]
+pub(super) struct SegmentRow {
+    pub(super) position: i64,
+    pub(super) service_id: ServiceId,
+    pub(super) master_id: MasterId,
+    pub(super) starts_at: Timestamp,
+    pub(super) ends_at: Timestamp,
+    pub(super) busy_from: Timestamp,
+    pub(super) busy_to: Timestamp,
+    pub(super) price_tiyn: i64,
+}
+
+/// A message's columns.
+pub(super) struct MessageRow {
+    pub(super) kind: &'static str,
+    pub(super) dedup_key: String,
+    pub(super) wa_message_id: String,
+    pub(super) text: String,
+    pub(super) due_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+}
+
+impl Draft {
+    /// Without messages, and resting on nothing but what was read.
+    pub(super) fn new(booking: Booking, new: &NewBooking<'_>, visit: &Visit) -> Self {
+        Self {
+            segments: segments(&booking, visit),
+            search: client::key(booking.client_name.as_str()),
+            messages: Vec::new(),
+            is_stopped: false,
+            booking,
+            phone: new.client_phone.clone(),
+            chosen: new.language,
+            origin: new.source.into(),
+            assumed: Assumed::default(),
+        }
+    }
+
+    pub(super) fn assuming(self, assumed: Assumed) -> Self {
+        Self { assumed, ..self }
+    }
+
+    /// With these messages, whose ids are chosen here.
+    pub(super) fn with_messages(self, planned: Vec<Planned>, is_stopped: bool, entropy: &Entropy) -> Self {
+        let messages = planned.into_iter().map(|planned| MessageRow::new(planned, entropy)).collect();
+        Self { messages, is_stopped, ..self }
+    }
 }
 
 impl From<Source> for Origin {
@@ -110,142 +133,39 @@ impl From<Source> for Origin {
     }
 }
 
-/// A segment, as the statements read it.
-#[derive(Serialize)]
-struct SegmentRow {
-    position: i64,
-    service_id: i64,
-    master_id: i64,
-    starts_at: Timestamp,
-    ends_at: Timestamp,
-    busy_from: Timestamp,
-    busy_to: Timestamp,
-    price_tiyn: i64,
-    overbooked: bool,
-}
-
-/// A message, as the statements read it.
-#[derive(Serialize)]
-struct MessageRow<'a> {
-    kind: &'static str,
-    dedup_key: &'a str,
-    wa_message_id: String,
-    text: &'a str,
-    due_at: Timestamp,
-    expires_at: Timestamp,
-}
-
-/// A visit with all that belongs to it, ready to be written: made before the transaction, which others wait for.
-pub(super) struct Draft<'a> {
-    booking: &'a Booking,
-    phone: &'a Phone,
-    chosen: Option<Language>,
-    origin: Origin,
-    segments: String,
-    messages: String,
-    search: String,
-    is_stopped: bool,
-}
-
-impl<'a> Draft<'a> {
-    pub(super) fn new(
-        booking: &'a Booking,
-        new: &NewBooking<'a>,
-        is_stopped: bool,
-        visit: &Visit,
-        planned: &[Planned],
-        entropy: &Entropy,
-    ) -> Self {
-        let origin = Origin::from(new.source);
+impl MessageRow {
+    fn new(planned: Planned, entropy: &Entropy) -> Self {
         Self {
-            segments: json(&segments(booking, visit, origin.overbooked)),
-            messages: json(&messages(planned, entropy)),
-            booking,
-            phone: new.client_phone,
-            chosen: new.language,
-            origin,
-            search: client::key(booking.client_name.as_str()),
-            is_stopped,
-        }
-    }
-
-    /// Writes it, as the only statement of `tx`; gives its number and its client's, or `None` when a master is taken:
-    /// the transaction is to be dropped then.
-    pub(super) async fn write(&self, tx: &mut Tx) -> Result<Option<(BookingId, ClientId)>, StoreError> {
-        let booking = self.booking;
-        let written = db::fetch_all!(
-            tx,
-            (BookingId, ClientId, i64),
-            sqlite: SQLITE,
-            postgres: POSTGRES,
-            booking.business_id,
-            self.phone.expose(),
-            booking.client_name.as_str(),
-            self.chosen.map(Language::as_str),
-            booking.created_at,
-            booking.state.as_str(),
-            booking.starts_at,
-            booking.ends_at,
-            booking.wall_start.to_string(),
-            booking.zone.name(),
-            booking.price_tiyn,
-            booking.language.as_str(),
-            booking.notes.as_str(),
-            self.origin.source,
-            self.origin.actor,
-            self.origin.user_id,
-            self.origin.overbooked.then_some("overbooked"),
-            self.segments.as_str(),
-            self.messages.as_str(),
-            self.search.as_str(),
-            if self.is_stopped { "cancelled" } else { "planned" },
-            self.is_stopped.then_some(OPTED_OUT),
-        );
-        match written {
-            Ok(rows) => {
-                let row = rows.first().ok_or(StoreError::Row { table: "bookings", id: 0, rule: "it was written" })?;
-                Ok(Some((row.0, row.1)))
-            }
-            Err(error) if error.is_constraint(NO_OVERLAP) => Ok(None),
-            Err(error) => Err(error.into()),
+            kind: planned.kind.as_str(),
+            dedup_key: planned.key,
+            wa_message_id: outbox::fresh_wa_message_id(entropy),
+            text: planned.text,
+            due_at: planned.due_at,
+            expires_at: planned.expires_at,
         }
     }
 }
 
-/// In the order of their masters, so that two visits that want the same ones never wait for each other in a circle.
-fn segments(booking: &Booking, visit: &Visit, overbooked: bool) -> Vec<SegmentRow> {
-    let mut rows: Vec<SegmentRow> = (0..)
+/// Shows neither the text nor the id.
+impl std::fmt::Debug for MessageRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MessageRow").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+fn segments(booking: &Booking, visit: &Visit) -> Vec<SegmentRow> {
+    (0..)
         .zip(&booking.segments)
         .zip(&visit.legs)
         .map(|((position, segment), leg)| SegmentRow {
             position,
-            service_id: segment.service_id.get(),
-            master_id: segment.master_id.get(),
+            service_id: segment.service_id,
+            master_id: segment.master_id,
             starts_at: segment.starts_at,
             ends_at: segment.ends_at,
             busy_from: segment.starts_at.plus(-i64::from(leg.length.buffer_before) * 60),
             busy_to: segment.ends_at.plus(i64::from(leg.length.buffer_after) * 60),
             price_tiyn: leg.offer.as_ref().map_or(0, |offer| offer.price_tiyn),
-            overbooked,
         })
-        .collect();
-    rows.sort_by_key(|row| row.master_id);
-    rows
-}
-
-fn messages<'a>(planned: &'a [Planned], entropy: &Entropy) -> Vec<MessageRow<'a>> {
-    let row = |message: &'a Planned| MessageRow {
-        kind: message.kind.as_str(),
-        dedup_key: &message.key,
-        wa_message_id: outbox::fresh_wa_message_id(entropy),
-        text: &message.text,
-        due_at: message.due_at,
-        expires_at: message.expires_at,
-    };
-    planned.iter().map(row).collect()
-}
-
-/// Rows of numbers and text always become JSON.
-fn json<T: Serialize>(rows: &[T]) -> String {
-    serde_json::to_string(rows).unwrap_or_default()
+        .collect()
 }

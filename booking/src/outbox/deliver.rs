@@ -213,7 +213,7 @@ pub async fn mark_delivered<S: AsRef<str>>(
             &mut tx,
             "update outbox set sent_at = coalesce(sent_at, $3), delivered_at = coalesce(delivered_at, $3),
                  state = case when state = 'read' then state else 'delivered' end, error = null, claim_fence = null
-             where account_id = $1 and wa_message_id = $2",
+             where account_id = $1 and wa_message_id = $2 and attempts > 0",
             account_id,
             id.as_ref(),
             at,
@@ -239,7 +239,7 @@ pub async fn mark_read<S: AsRef<str>>(
             &mut tx,
             "update outbox set sent_at = coalesce(sent_at, $3), delivered_at = coalesce(delivered_at, $3),
                  read_at = coalesce(read_at, $3), state = 'read', error = null, claim_fence = null
-             where account_id = $1 and wa_message_id = $2",
+             where account_id = $1 and wa_message_id = $2 and attempts > 0",
             account_id,
             id.as_ref(),
             at,

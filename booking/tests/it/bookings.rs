@@ -8,7 +8,7 @@ use booking::clock::Timestamp;
 use booking::id::{BookingId, MasterId, ServiceId};
 use booking::outbox::{self, MessageKind, MessageState};
 use booking::slots::{self, Audience, Item, OfferError, Wanted};
-use booking::{schedule, user};
+use booking::{business, schedule, user};
 use db::testing::{on_each, on_sqlite};
 use jiff::civil::date;
 
@@ -112,7 +112,11 @@ async fn impossible_visits_say_why() {
 async fn a_time_the_clocks_jump_over_is_refused() {
     on_sqlite(async |db| {
         let mut salon = Salon::open(&db).await;
-        salon.business.zone = "Europe/Berlin".parse().unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.run_script("update businesses set time_zone = 'Europe/Berlin'").await.unwrap();
+        tx.commit().await.unwrap();
+        let read = business::by_id(&mut db.read().await.unwrap(), salon.business.id).await.unwrap();
+        salon.business = read.unwrap();
         let refused = salon.book("2026-03-29T02:30:00", "87771234567").await.unwrap_err();
         assert!(matches!(refused, CreateError::NonExistentTime(_)), "{refused:?}");
     })

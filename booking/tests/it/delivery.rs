@@ -148,7 +148,9 @@ async fn a_message_id_that_comes_twice_loses_no_message_silently() {
     on_each(async |db| {
         let salon = Salon::open(&db, "one").await;
         assert!(salon.plan_with("first", 0, 900, &Entropy::seeded(1)).await.unwrap());
-        let error = salon.plan_with("second", 0, 900, &Entropy::seeded(1)).await.unwrap_err();
+        assert!(salon.plan_with("second", 0, 900, &Entropy::seeded(1)).await.unwrap());
+        let lease = lease::acquire(&db, salon.account_id, "a", NOON, 30).await.unwrap().unwrap();
+        let error = outbox::claim_due(&db, &lease, NOON, 10).await.unwrap_err();
         assert_eq!(error.constraint(), Some("outbox_wa_message_id_key"));
     })
     .await;

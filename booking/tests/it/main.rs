@@ -12,3 +12,4 @@ mod people;
 mod salon;
 mod slots;
 mod tenants;
+mod write_path;

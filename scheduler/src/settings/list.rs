@@ -24,6 +24,13 @@ pub const SETTINGS: &[Setting] = &[
         "The database: sqlite:///relative/path.db, sqlite:////absolute/path.db, or \
          postgresql://user:password@host:5432/name.",
     ),
+    setting(
+        "SQLITE_SYNC",
+        Some("full"),
+        "When a SQLite commit counts as made. full: when the disk has it, so that a power cut takes back nothing that \
+         was confirmed. normal: when the system has it, which is faster; a power cut may take back the last moments, a \
+         crash of the program nothing. PostgreSQL has settings of its own.",
+    ),
     setting("API_ADDR", Some("127.0.0.1:8000"), "Where the REST API listens."),
     setting(
         "COMPAT_ADDR",

@@ -37,6 +37,8 @@ const REMINDERS_MAX: usize = 8;
 pub struct Settings {
     /// Where the database is.
     pub database: DatabaseUrl,
+    /// Whether a SQLite commit waits until the disk has it.
+    pub sqlite_full_sync: bool,
     /// The API's listeners and its limits.
     pub http: HttpSettings,
     /// Access and refresh tokens.
@@ -179,6 +181,7 @@ impl Settings {
         };
         Ok(Self {
             database,
+            sqlite_full_sync: sqlite_full_sync(source)?,
             http: http(source)?,
             tokens: tokens(source, secret)?,
             whatsapp: WhatsAppSettings {
@@ -223,6 +226,14 @@ pub fn log(source: &Source) -> Result<LogSettings, SettingsError> {
 fn database(source: &Source) -> Result<DatabaseUrl, SettingsError> {
     let expected = "sqlite:///path/to/file.db or postgresql://user:password@host:port/name";
     DatabaseUrl::parse(source.value("DATABASE_URL")).ok_or(invalid("DATABASE_URL", expected))
+}
+
+fn sqlite_full_sync(source: &Source) -> Result<bool, SettingsError> {
+    match source.value("SQLITE_SYNC") {
+        "full" => Ok(true),
+        "normal" => Ok(false),
+        _ => Err(invalid("SQLITE_SYNC", "full or normal")),
+    }
 }
 
 fn network(source: &Source) -> Result<WhatsAppNetwork, SettingsError> {

@@ -38,6 +38,7 @@ fn the_documented_defaults_hold() {
 fn a_wrong_value_is_refused_by_name_and_never_shown() {
     let cases = [
         ("DATABASE_URL", "mysql://secret-value"),
+        ("SQLITE_SYNC", "secret-value"),
         ("API_ADDR", "secret-value"),
         ("COMPAT_ADDR", "secret-value"),
         ("JWT_SECRET_KEY", "secret-value"),

@@ -1,0 +1,135 @@
+//! Writes the visits of all who book at once together.
+//!
+//! ```text
+//!  create ─┐                    ┌─ batch ─► one statement, one commit ─► everybody's answer
+//!  create ─┼─► queue ─► writer ─┤
+//!  create ─┘                    └─ what arrives meanwhile is the next batch
+//! ```
+//!
+//! Nobody waits for company: the first to come is written at once, alone, and those who come while the database is at it
+//! are the next batch. The more there is to do, the larger the batches and the less each visit costs.
+//!
+//! A batch that fails is written again, visit by visit, so that nobody gets an error that is another's. Where the
+//! database itself is gone, everybody is told so. A caller that goes away is written all the same, and finds its visit
+//! under its idempotency key.
+
+use std::sync::Arc;
+
+use db::Db;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::booking::batch;
+use crate::booking::write::{Draft, Outcome};
+use crate::store::StoreError;
+
+/// The most visits of a batch: more would keep the first of them waiting without costing less.
+const MOST: usize = 32;
+/// How many visits wait for the writer at most; who comes after them waits for a place in the queue.
+const QUEUE: usize = 256;
+
+/// The handle to the task that writes. Clones share it; it ends with the last of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+#[derive(Debug)]
+struct Job {
+    draft: Draft,
+    answer: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+impl Writer {
+    /// Starts the task.
+    pub(crate) fn start(db: Db) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        tokio::spawn(run(db, jobs));
+        Self { queue }
+    }
+
+    /// Writes a draft; when this returns [`Outcome::Booked`] it is durable.
+    ///
+    /// # Errors
+    ///
+    /// The database's; [`db::Error::Lost`] when the program is stopping.
+    pub(super) async fn write(&self, draft: Draft) -> Result<Outcome, StoreError> {
+        let (answer, outcome) = oneshot::channel();
+        self.queue.send(Job { draft, answer }).await.map_err(|_stopped| db::Error::Lost)?;
+        outcome.await.map_err(|_stopped| db::Error::Lost)?
+    }
+}
+
+async fn run(db: Db, mut queue: mpsc::Receiver<Job>) {
+    let under_way = Arc::new(Semaphore::new(db.batches_at_once()));
+    loop {
+        // It is never closed.
+        let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
+        let Some(first) = queue.recv().await else { return };
+        // Those who are about to come go along.
+        tokio::task::yield_now().await;
+        let mut jobs = vec![first];
+        while jobs.len() < MOST
+            && let Ok(job) = queue.try_recv()
+        {
+            jobs.push(job);
+        }
+        let db = db.clone();
+        tokio::spawn(async move {
+            write_and_answer(&db, jobs).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn write_and_answer(db: &Db, jobs: Vec<Job>) {
+    let drafts: Vec<&Draft> = jobs.iter().map(|job| &job.draft).collect();
+    match write(db, &drafts).await {
+        Ok(outcomes) => {
+            for (job, outcome) in jobs.into_iter().zip(outcomes) {
+                tell(job.answer, Ok(outcome));
+            }
+        }
+        Err(error) if is_everybodys(&error) => {
+            for job in jobs {
+                tell(job.answer, Err(error.clone()));
+            }
+        }
+        Err(error) => match <[Job; 1]>::try_from(jobs) {
+            Ok([job]) => tell(job.answer, batch::refusal(&error, &job.draft).ok_or(error)),
+            Err(jobs) => one_by_one(db, jobs).await,
+        },
+    }
+}
+
+/// Side by side, so that those who can be written share what there is to share of a commit.
+async fn one_by_one(db: &Db, jobs: Vec<Job>) {
+    let mut tasks = JoinSet::new();
+    for job in jobs {
+        let db = db.clone();
+        tasks.spawn(async move {
+            let written = write(&db, &[&job.draft]).await;
+            let alone = |outcomes: Vec<Outcome>| outcomes.first().copied().ok_or(db::Error::Lost.into());
+            let outcome = written.and_then(alone);
+            tell(job.answer, outcome.or_else(|error| batch::refusal(&error, &job.draft).ok_or(error)));
+        });
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn write(db: &Db, drafts: &[&Draft]) -> Result<Vec<Outcome>, StoreError> {
+    let mut tx = db.begin_batch().await?;
+    let outcomes = batch::write(&mut tx, drafts).await?;
+    tx.commit().await?;
+    Ok(outcomes)
+}
+
+/// Whether trying with fewer visits is hopeless.
+fn is_everybodys(error: &StoreError) -> bool {
+    matches!(error, StoreError::Database(db::Error::Full { .. } | db::Error::Unavailable { .. }))
+}
+
+/// A caller that went away needs no answer.
+fn tell(answer: oneshot::Sender<Result<Outcome, StoreError>>, outcome: Result<Outcome, StoreError>) {
+    answer.send(outcome).ok();
+}
