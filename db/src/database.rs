@@ -168,7 +168,8 @@ impl Db {
     pub fn usage(&self) -> Usage {
         match self {
             Self::Sqlite(sqlite) => sqlite.usage(),
-            Self::Postgres(pool) => {
+            Self::Postgres(postgres) => {
+                let pool = &postgres.pool;
                 let open = usize::try_from(pool.size()).unwrap_or(usize::MAX);
                 Usage { open, in_use: open.saturating_sub(pool.num_idle()) }
             }
