@@ -50,6 +50,7 @@
 pub mod connection;
 pub mod database;
 pub mod error;
+pub mod listen;
 mod macros;
 pub mod migration;
 mod postgres;
