@@ -3,14 +3,13 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use booking::account::{self, AccountState};
+use booking::account;
 use booking::demo;
 use booking::platform::Platform;
 use scheduler::link::Target;
 use scheduler::settings::Settings;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts;
 use crate::program::Program;
 
 /// How often it is looked whether the demo's account is online.
@@ -56,8 +55,7 @@ pub async fn demo_account_online(platform: &Platform, stop: &CancellationToken) 
             continue;
         };
         let Ok(Some(found)) = account::of_business(&mut connection, business.id).await else { continue };
-        let states = accounts::states(platform, std::slice::from_ref(&found)).await.unwrap_or_default();
-        if let (Some(Some(AccountState::Online)), Some(phone)) = (states.first(), found.phone) {
+        if let (true, Some(phone)) = (found.is_online(platform.clock.real_now()), found.phone) {
             return Some(format!("+{}", phone.expose()));
         }
     }

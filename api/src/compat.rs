@@ -11,20 +11,19 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use booking::account::{self, Account, AccountState};
+use booking::account::{self, Account};
 use booking::id::MessageId;
 use booking::language::Language;
 use booking::outbox::{self, MessageKind, MessageState, NewMessage};
 use booking::phone::{Phone, PhoneError};
 use booking::platform::Platform;
 use booking::store::StoreError;
-use scheduler::dispatcher::LiveAccounts;
+use scheduler::desk::{Code, Desk, DeskError, Why};
 use scheduler::telemetry::chain;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::accounts;
 use crate::http::extract::BODY_MAX;
 
 /// How long an answer waits for the message to be taken by the server; later it tells that the message is queued.
@@ -43,8 +42,8 @@ const TEXT_MAX: usize = 4096;
 pub struct CompatState {
     /// The domain.
     pub platform: Platform,
-    /// The accounts whose connection is in this process.
-    pub live: LiveAccounts,
+    /// Where accounts are asked about, whichever process holds them.
+    pub desk: Desk,
 }
 
 /// Builds the router of the compatible listener.
@@ -89,25 +88,25 @@ type Answer = Result<Json<Value>, CompatError>;
 
 async fn show_health(State(state): State<CompatState>) -> Answer {
     let account = state.account().await?;
-    let now = state.state_of(&account).await?;
-    let is_ready = now == Some(AccountState::Online);
+    let now = state.platform.clock.real_now();
+    let is_ready = account.is_online(now);
     Ok(Json(json!({
         "status": if is_ready { "healthy" } else { "initializing" },
         "service": "whatsapp-service",
         "ready": is_ready,
-        "hasQR": state.qr(&account).is_some(),
-        "state": now.map_or("offline", AccountState::as_str),
+        "hasQR": !is_ready && state.desk.qr(account.id).await?.is_some(),
+        "state": if account.is_held(now) { account.state.as_str() } else { "offline" },
     })))
 }
 
 async fn show_qr(State(state): State<CompatState>) -> Answer {
     let account = state.account().await?;
-    let answer = if state.state_of(&account).await? == Some(AccountState::Online) {
+    let answer = if account.is_online(state.platform.clock.real_now()) {
         json!({ "authenticated": true, "message": "WhatsApp is already authenticated" })
-    } else if let Some(qr) = state.qr(&account) {
+    } else if let Some(qr) = state.look_for_phone(&account).await? {
         json!({
             "authenticated": false,
-            "qr": qr.code,
+            "qr": qr.text,
             "valid_until": qr.valid_until.to_string(),
             "message": "Scan this QR code with WhatsApp",
         })
@@ -214,13 +213,8 @@ async fn check_number(State(state): State<CompatState>, body: Result<Json<Number
     let given = filled(form.phone).ok_or_else(|| bad("Phone is required"))?;
     let phone = parse(&given)?;
     let account = state.ready().await?;
-    let not_here = || refusal(StatusCode::SERVICE_UNAVAILABLE, "WhatsApp service not ready", Some("held elsewhere"));
-    let live = state.live.get(account.id).ok_or_else(not_here)?;
-    let checks = live.client().check_numbers(&[phone.expose()]).await.map_err(|error| {
-        tracing::warn!("cannot check a number: {}", chain(&error));
-        refusal(StatusCode::BAD_GATEWAY, "Failed to check number", Some(&error.to_string()))
-    })?;
-    let registered = checks.first().and_then(|check| check.exists);
+    let checked = state.desk.check(account.id, vec![phone.expose().to_owned()]).await?;
+    let registered = checked.first().copied().flatten();
     Ok(Json(json!({ "phone": given, "registered": registered })))
 }
 
@@ -245,23 +239,23 @@ impl CompatState {
         first.ok_or_else(|| refusal(StatusCode::SERVICE_UNAVAILABLE, "No WhatsApp account", None))
     }
 
-    async fn state_of(&self, account: &Account) -> Result<Option<AccountState>, CompatError> {
-        let states = accounts::states(&self.platform, std::slice::from_ref(account)).await?;
-        Ok(states.into_iter().next().flatten())
-    }
-
     /// The account, if it is online.
     async fn ready(&self) -> Result<Account, CompatError> {
         let account = self.account().await?;
-        if self.state_of(&account).await? == Some(AccountState::Online) {
+        if account.is_online(self.platform.clock.real_now()) {
             return Ok(account);
         }
         let hint = Some("Please authenticate WhatsApp first");
         Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "WhatsApp service not ready", hint))
     }
 
-    fn qr(&self, account: &Account) -> Option<scheduler::dispatcher::Qr> {
-        self.live.get(account.id)?.qr()
+    /// The QR code to scan; asking for it keeps an account without a device looking for a phone.
+    async fn look_for_phone(&self, account: &Account) -> Result<Option<Code>, CompatError> {
+        if account.is_linked() {
+            return Ok(None);
+        }
+        self.desk.look_for_phone(account.id).await?;
+        Ok(self.desk.qr(account.id).await?)
     }
 
     /// Plans a message for now.
@@ -273,7 +267,7 @@ impl CompatState {
             business_id,
             account_id: Some(account.id),
             booking_id: None,
-            kind: MessageKind::Direct,
+            kind: MessageKind::Relay,
             dedup_key: &dedup_key,
             phone,
             text,
@@ -350,6 +344,21 @@ impl IntoResponse for CompatError {
 impl From<JsonRejection> for CompatError {
     fn from(rejection: JsonRejection) -> Self {
         refusal(rejection.status(), "The body is not the expected JSON", Some(&rejection.body_text()))
+    }
+}
+
+impl From<DeskError> for CompatError {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Store(error) => error.into(),
+            DeskError::NobodyAnswers | DeskError::Refused(Why::NotConnected) => {
+                refusal(StatusCode::SERVICE_UNAVAILABLE, "WhatsApp service not ready", Some(&error.to_string()))
+            }
+            error => {
+                tracing::warn!("the account's holder did not do it: {}", chain(&error));
+                refusal(StatusCode::BAD_GATEWAY, "WhatsApp did not answer", Some(&error.to_string()))
+            }
+        }
     }
 }
 

@@ -29,7 +29,6 @@ pub mod router;
 pub mod state;
 
 // The program.
-pub mod accounts;
 pub mod banner;
 pub mod compat;
 pub mod program;

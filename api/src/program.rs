@@ -110,6 +110,7 @@ impl Program {
             None
         };
         let live = dispatcher.as_ref().map(Dispatcher::live).unwrap_or_default();
+        let desk = start::desk(settings, platform.clone());
         let texts = Arc::new(Texts::load());
         let rate_limit = rate_limit(settings).await?;
         let readiness = Readiness { dispatcher: dispatcher.as_ref().map(Dispatcher::pulse), ..Readiness::default() };
@@ -119,6 +120,7 @@ impl Program {
             platform: platform.clone(),
             tokens: AccessTokens::new(&settings.tokens),
             live: live.clone(),
+            desk: desk.clone(),
             texts: Arc::clone(&texts),
             rate_limit,
             metrics: measured.metrics.clone(),
@@ -127,7 +129,7 @@ impl Program {
         let api = open("API_ADDR", settings.http.api, router(state, context(settings, texts))).await?;
         let compat = match settings.http.compat {
             Some(address) => {
-                let state = CompatState { platform: platform.clone(), live: live.clone() };
+                let state = CompatState { platform: platform.clone(), desk };
                 Some(open("COMPAT_ADDR", address, compat::router(state)).await?)
             }
             None => None,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use booking::platform::Platform;
+use scheduler::desk::Desk;
 use scheduler::dispatcher::LiveAccounts;
 
 use crate::http::rate_limit::RateLimit;
@@ -21,6 +22,8 @@ pub struct AppState {
     pub tokens: AccessTokens,
     /// The WhatsApp accounts whose connection is in this process.
     pub live: LiveAccounts,
+    /// Where accounts are asked about, whichever process holds them.
+    pub desk: Desk,
     /// The texts of problems.
     pub texts: Arc<Texts>,
     /// How much somebody may ask, if there is a limit.
@@ -40,6 +43,12 @@ impl FromRef<AppState> for Platform {
 impl FromRef<AppState> for LiveAccounts {
     fn from_ref(state: &AppState) -> Self {
         state.live.clone()
+    }
+}
+
+impl FromRef<AppState> for Desk {
+    fn from_ref(state: &AppState) -> Self {
+        state.desk.clone()
     }
 }
 

@@ -49,6 +49,12 @@ ids! {
     AccountId,
     /// A row of the outbox.
     MessageId,
+    /// A question to whoever holds an account.
+    RequestId,
+    /// A message that an account received.
+    InboundId,
+    /// One text for many.
+    BulkId,
     /// A key of a program that calls the API.
     ApiKeyId,
     /// A login that lasts.

@@ -102,20 +102,30 @@ pub async fn release(db: &Db, lease: &Lease) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
 
-/// The accounts that nobody holds, at most `limit`.
+/// The accounts that nobody holds and that want a connection, at most `limit`.
+///
+/// Those are the linked ones, but for what was given up: an account that was replaced waits for
+/// [`reconnect`](crate::account::reconnect), one that is banned or put off waits for the end of that. One without a device
+/// wants a connection while somebody looks for its phone; with `link_all` always, unless its owner links it by hand.
 ///
 /// # Errors
 ///
 /// [`StoreError`].
-pub async fn free_accounts(db: &Db, now: Timestamp, limit: u32) -> Result<Vec<AccountId>, StoreError> {
+pub async fn free_accounts(db: &Db, now: Timestamp, link_all: bool, limit: u32) -> Result<Vec<AccountId>, StoreError> {
     let mut connection = db.read().await?;
     let rows = db::fetch_all!(
         &mut connection,
         (AccountId,),
         "select a.id from accounts a left join account_leases l on l.account_id = a.id
-         where l.until_at is null or l.until_at <= $1 order by a.id limit $2",
+         where (l.until_at is null or l.until_at <= $1)
+             and (a.jid is not null or a.link_until > $1 or ($3 and a.by_hand = false))
+             and a.state <> 'replaced'
+             and (a.state not in ('banned', 'backoff') or a.until_at <= $1
+                 or (a.state = 'backoff' and a.until_at is null))
+         order by a.id limit $2",
         now,
         i64::from(limit),
+        link_all,
     )?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }

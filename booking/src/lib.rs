@@ -76,8 +76,10 @@ pub mod slots;
 
 // Messages.
 pub mod account;
+pub mod contact;
 pub mod lease;
 pub mod outbox;
+pub mod quiet;
 pub mod text;
 
 pub mod idempotency;

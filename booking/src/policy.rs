@@ -1,6 +1,7 @@
 //! The rules an operator sets for all tenants.
 
 use crate::language::Language;
+use crate::quiet::QuietHours;
 
 /// What is the same for all tenants unless they set their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,14 @@ pub struct Policy {
     pub refresh_token_days: u32,
     /// The distance between two start times that are offered, in minutes.
     pub slot_step_minutes: u32,
+    /// When clients are left alone.
+    pub quiet: QuietHours,
+    /// How many people who never wrote to an account it may write to for the first time, per day (`COLD_PER_DAY`).
+    pub cold_per_day: u32,
+    /// The distance between two messages of a text for many, in seconds.
+    pub bulk_interval_seconds: u32,
+    /// Whether the operator's account writes for tenants that have linked none (`PLATFORM_ACCOUNT`).
+    pub platform_account: bool,
 }
 
 impl Default for Policy {
@@ -32,6 +41,10 @@ impl Default for Policy {
             supported_languages: vec![Language::Ru, Language::En, Language::Kk],
             refresh_token_days: 7,
             slot_step_minutes: 30,
+            quiet: QuietHours::default(),
+            cold_per_day: 20,
+            bulk_interval_seconds: 15,
+            platform_account: false,
         }
     }
 }

@@ -119,6 +119,12 @@ impl SlotMode {
 pub struct MessageSettings {
     /// When reminders go out, in hours before the visit.
     pub reminder_hours: Option<Vec<u32>>,
+    /// When clients begin to be left alone, in minutes of the day.
+    pub quiet_from: Option<u16>,
+    /// When that ends, in minutes of the day; the same as its begin is never.
+    pub quiet_to: Option<u16>,
+    /// How many people who never wrote to us may be written to for the first time, per day.
+    pub cold_per_day: Option<u32>,
 }
 
 /// A number is out of its range.
@@ -147,6 +153,9 @@ impl Settings {
         within("visits.cancel_hours", self.visits.cancel_hours, 0, 720)?;
         within("visits.move_hours", self.visits.move_hours, 0, 720)?;
         within("slots.step_minutes", self.slots.step_minutes.map(u32::from), 5, 240)?;
+        within("messages.quiet_from", self.messages.quiet_from.map(u32::from), 0, 1439)?;
+        within("messages.quiet_to", self.messages.quiet_to.map(u32::from), 0, 1439)?;
+        within("messages.cold_per_day", self.messages.cold_per_day, 0, 1000)?;
         for hours in self.messages.reminder_hours.iter().flatten() {
             within("messages.reminder_hours", Some(*hours), 1, 336)?;
         }

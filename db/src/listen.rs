@@ -37,8 +37,8 @@ impl Db {
     pub async fn listen(&self, channel: &str) -> Result<Listener, Error> {
         match self {
             Self::Sqlite(_) => Ok(Listener(None)),
-            Self::Postgres(pool) => {
-                let mut listener = PgListener::connect_with(pool).await?;
+            Self::Postgres(postgres) => {
+                let mut listener = PgListener::connect_with(&postgres.pool).await?;
                 listener.listen(channel).await?;
                 Ok(Listener(Some(listener)))
             }
@@ -51,8 +51,8 @@ impl Db {
     ///
     /// Those of a statement.
     pub async fn say(&self, channel: &str, word: &str) -> Result<(), Error> {
-        if let Self::Postgres(pool) = self {
-            sqlx::query("select pg_notify($1, $2)").bind(channel).bind(word).execute(pool).await?;
+        if let Self::Postgres(postgres) = self {
+            sqlx::query("select pg_notify($1, $2)").bind(channel).bind(word).execute(&postgres.pool).await?;
         }
         Ok(())
     }

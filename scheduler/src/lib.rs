@@ -21,6 +21,7 @@
 //! ```
 
 // Sending.
+pub mod desk;
 pub mod dispatcher;
 pub mod link;
 pub mod pacing;

@@ -91,6 +91,12 @@ impl Link {
         &self.endpoint
     }
 
+    /// Whether it is a sandbox, whose phones scan by themselves.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
     /// How fast an account may send there.
     #[must_use]
     pub fn pace(&self) -> Pace {

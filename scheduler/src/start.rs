@@ -12,12 +12,16 @@ use db::Db;
 use secrecy::ExposeSecret;
 use wa_client::store::SealingKey;
 
+use crate::desk::Desk;
 use crate::dispatcher::DispatcherParts;
 use crate::link::Target;
 use crate::settings::{SandboxUrl, Settings, WhatsAppNetwork};
 
 /// How long the server may take to confirm a message: it answers within a second when it is well.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
+
+/// Messages to strangers per day and account in a sandbox, which punishes nobody for them.
+const COLD_IN_SANDBOX: u32 = 1_000;
 
 /// Why the parts could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,12 @@ pub fn dispatcher_parts(settings: &Settings, platform: Platform, target: Target)
     }
 }
 
+/// Where accounts are asked about.
+#[must_use]
+pub fn desk(settings: &Settings, platform: Platform) -> Desk {
+    Desk::new(platform, SealingKey::new(*settings.whatsapp.sealing_key.expose_secret()))
+}
+
 /// The network of `settings`, where a sandbox without a URL of its own is the one that `api` starts.
 #[must_use]
 pub fn target(settings: &Settings) -> Target {
@@ -88,5 +98,13 @@ fn policy(settings: &Settings) -> Policy {
     policy.default_language = settings.policy.default_language;
     policy.supported_languages.clone_from(&settings.policy.languages);
     policy.refresh_token_days = settings.tokens.refresh_days;
+    policy.platform_account = settings.policy.platform_account;
+    if settings.is_demo() {
+        policy.cold_per_day = COLD_IN_SANDBOX;
+        policy.bulk_interval_seconds = 0;
+    }
+    if let Some(cold_per_day) = settings.policy.cold_per_day {
+        policy.cold_per_day = cold_per_day;
+    }
     policy
 }

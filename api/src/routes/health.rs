@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::accounts;
 use crate::http::context::RequestContext;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::rate_limit::{Place, RateLimit};
@@ -128,8 +127,8 @@ async fn show_readiness(State(state): State<AppState>) -> (StatusCode, axum::Jso
 
 async fn whatsapp(state: &AppState) -> Result<WhatsAppHealthOut, booking::store::StoreError> {
     let accounts = account::all(&mut state.platform.db.read().await?, None, ACCOUNTS).await?;
-    let states = accounts::states(&state.platform, &accounts).await?;
-    let count = |wanted| states.iter().filter(|state| **state == Some(wanted)).count();
+    let now = state.platform.clock.real_now();
+    let count = |wanted| accounts.iter().filter(|account| account.is_held(now) && account.state == wanted).count();
     let online = count(AccountState::Online);
     Ok(WhatsAppHealthOut {
         state: match (accounts.len(), online) {

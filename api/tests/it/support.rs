@@ -22,11 +22,13 @@ use booking::language::Language;
 use booking::platform::Platform;
 use booking::policy::Policy;
 use db::Db;
+use scheduler::desk::Desk;
 use scheduler::dispatcher::LiveAccounts;
 use scheduler::settings::TokenSettings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
+use wa_client::store::SealingKey;
 
 /// Monday, 2026-01-12, 08:00 in Almaty.
 pub(crate) const NOW_MS: i64 = 1_768_186_800_000;
@@ -84,6 +86,7 @@ impl TestApi {
             rate_limit,
             metrics: metrics.clone(),
             readiness: readiness.clone(),
+            desk: Desk::new(platform.clone(), SealingKey::new([7; 32])),
         };
         let context = ContextSettings {
             texts,

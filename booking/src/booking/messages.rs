@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::id::{AccountId, BusinessId};
 use crate::outbox::{self, MessageKind, NewMessage};
 use crate::platform::Platform;
+use crate::quiet::QuietHours;
 use crate::store::StoreError;
 use crate::text::{Event, VisitText};
 
@@ -40,8 +41,9 @@ pub(super) fn of_new(platform: &Platform, business: &Business, booking: &Booking
         due_at: now,
         expires_at: booking.starts_at,
     }];
+    let quiet = QuietHours::of(&business.settings.messages, &platform.policy);
     for hours in &platform.policy.reminder_hours {
-        let due_at = reminder_time(booking, *hours);
+        let due_at = quiet.reminder(&booking.zone, reminder_time(booking, *hours), booking.starts_at);
         if due_at <= now {
             continue;
         }

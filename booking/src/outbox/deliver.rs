@@ -5,11 +5,12 @@ use std::fmt;
 use db::{Connection, Db};
 
 use crate::clock::Timestamp;
-use crate::consent::OPTED_OUT;
 use crate::id::{AccountId, BookingId, BusinessId, MessageId};
 use crate::lease::Lease;
 use crate::outbox::MessageKind;
+use crate::outbox::admit::{self, Verdict};
 use crate::phone::Phone;
+use crate::policy::Policy;
 use crate::store::StoreError;
 
 /// A message that its claimer now sends.
@@ -36,6 +37,8 @@ pub struct OutboxMessage {
     pub expires_at: Timestamp,
     /// How often it was claimed, this time counted.
     pub attempts: i64,
+    /// Whether its recipient never wrote to the account.
+    pub is_cold: bool,
 }
 
 /// Shows neither the text nor the recipient.
@@ -61,16 +64,24 @@ pub enum Failure {
 /// it forgot it, is due again; sending it twice shows once.
 pub const CLAIM_SECONDS: i64 = 300;
 
-/// Claims the messages of the lease's account that are due at `now`, oldest first, at most `limit`.
+/// Claims the messages of the lease's account that are due at `now` and may go out, oldest first, texts for many last,
+/// at most `limit`.
 ///
 /// A claimed message is nobody else's for [`CLAIM_SECONDS`]; what an earlier holder of the lease left unfinished is due
-/// as soon as the lease changed hands. What has expired is marked so instead. Nothing is claimed under a lease that
-/// went to somebody else.
+/// as soon as the lease changed hands. What has expired is marked so instead; what quiet hours, a stop or the budget for
+/// new contacts hold up is put off, and what its recipient does not want is taken back, each with its reason. Nothing is
+/// claimed under a lease that went to somebody else.
 ///
 /// # Errors
 ///
 /// [`StoreError`].
-pub async fn claim_due(db: &Db, lease: &Lease, now: Timestamp, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+pub async fn claim_due(
+    db: &Db,
+    policy: &Policy,
+    lease: &Lease,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<OutboxMessage>, StoreError> {
     let account_id = lease.account_id;
     if next_due(db, lease).await?.is_none_or(|due| due > now) {
         return Ok(Vec::new());
@@ -78,22 +89,10 @@ pub async fn claim_due(db: &Db, lease: &Lease, now: Timestamp, limit: u32) -> Re
     let mut tx = db.begin().await?;
     db::execute!(
         &mut tx,
-        "update outbox set state = 'expired', error = coalesce(error, 'not sent in time'), claim_fence = null
+        "update outbox set state = 'expired', error = coalesce(error, 'expired'), claim_fence = null
          where account_id = $1 and state = 'planned' and next_at <= $2 and expires_at <= $2",
         account_id,
         now,
-    )?;
-    // Planning looked too; the client may have opted out, or had another number, since.
-    db::execute!(
-        &mut tx,
-        "update outbox set state = 'cancelled', error = $3, claim_fence = null
-         where account_id = $1 and state = 'planned' and next_at <= $2 and booking_id is not null and exists (
-             select 1 from clients p join clients c on c.id = coalesce(p.merged_into, p.id)
-             where p.business_id = outbox.business_id and p.phone = outbox.phone and c.service_stopped_at is not null
-         )",
-        account_id,
-        now,
-        OPTED_OUT,
     )?;
     let mut rows = db::fetch_all!(
         &mut tx,
@@ -101,7 +100,7 @@ pub async fn claim_due(db: &Db, lease: &Lease, now: Timestamp, limit: u32) -> Re
         "update outbox set claim_fence = $3, attempts = attempts + 1, next_at = $6
          where id in (
              select id from outbox where account_id = $1 and state = 'planned' and next_at <= $2
-             order by next_at, id limit $5
+             order by case when kind = 'bulk' then 1 else 0 end, next_at, id limit $5
          ) and exists (select 1 from account_leases where account_id = $1 and fence = $3 and holder = $4)
          returning id, business_id, booking_id, kind, wa_message_id, phone, text, due_at, expires_at, attempts",
         account_id,
@@ -112,9 +111,117 @@ pub async fn claim_due(db: &Db, lease: &Lease, now: Timestamp, limit: u32) -> Re
         now.plus(CLAIM_SECONDS),
     )?;
     rows.sort_by_key(|row| (row.due_at, row.id));
-    let claimed: Result<Vec<OutboxMessage>, StoreError> = rows.into_iter().map(OutboxMessage::try_from).collect();
+    let mut claimed = Vec::with_capacity(rows.len());
+    let mut admission = admit::Admission::new(account_id, policy, now);
+    for row in rows {
+        let mut message = OutboxMessage::try_from(row)?;
+        match admission.judge(&mut tx, &message).await? {
+            Verdict::Send { is_cold } => {
+                message.is_cold = is_cold;
+                claimed.push(message);
+            }
+            Verdict::Wait { until, reason } => put_off(&mut tx, &message, until, reason).await?,
+            Verdict::Drop { reason } => take_back(&mut tx, &message, reason).await?,
+        }
+    }
     tx.commit().await?;
-    claimed
+    Ok(claimed)
+}
+
+/// Puts a claimed message back until `until`; that was no attempt.
+async fn put_off(
+    connection: &mut Connection,
+    message: &OutboxMessage,
+    until: Timestamp,
+    reason: &str,
+) -> Result<(), StoreError> {
+    db::execute!(
+        connection,
+        "update outbox set claim_fence = null, attempts = attempts - 1, next_at = $3, error = $4
+         where business_id = $1 and id = $2 and state = 'planned'",
+        message.business_id,
+        message.id,
+        until.min(message.expires_at),
+        reason,
+    )?;
+    Ok(())
+}
+
+async fn take_back(connection: &mut Connection, message: &OutboxMessage, reason: &str) -> Result<(), StoreError> {
+    db::execute!(
+        connection,
+        "update outbox set claim_fence = null, attempts = attempts - 1, state = 'cancelled', error = $3
+         where business_id = $1 and id = $2 and state = 'planned'",
+        message.business_id,
+        message.id,
+        reason,
+    )?;
+    Ok(())
+}
+
+/// Puts a claimed message back, which must not leave now after all: it is judged anew at `until`. Only who still holds the
+/// lease decides.
+///
+/// # Errors
+///
+/// [`StoreError`]: the message stays claimed then, until the claim ends or the lease changes hands.
+pub async fn put_back(
+    db: &Db,
+    lease: &Lease,
+    message: &OutboxMessage,
+    until: Timestamp,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    db::execute!(
+        &mut tx,
+        "update outbox set claim_fence = null, attempts = attempts - 1, next_at = $4, error = $5
+         where business_id = $1 and id = $2 and state = 'planned' and claim_fence = $3",
+        message.business_id,
+        message.id,
+        lease.fence,
+        until.min(message.expires_at),
+        reason,
+    )?;
+    Ok(tx.commit().await?)
+}
+
+/// Moves what is due at `now` for tenants that have linked no account to the operator's, whose lease this is; at most
+/// `limit`. They go back when their tenant links its own.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn adopt(db: &Db, lease: &Lease, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    let mut connection = db.read().await?;
+    let any = db::fetch_optional!(
+        &mut connection,
+        (MessageId,),
+        "select o.id from accounts a join outbox o on o.account_id = a.id
+         where a.business_id is not null and a.jid is null and o.state = 'planned' and o.next_at <= $1 limit 1",
+        now,
+    )?;
+    drop(connection);
+    if any.is_none() {
+        return Ok(0);
+    }
+    let mut tx = db.begin().await?;
+    let moved = db::execute!(
+        &mut tx,
+        "update outbox set account_id = $1
+         where id in (
+             select o.id from accounts a join outbox o on o.account_id = a.id
+             where a.business_id is not null and a.jid is null and o.state = 'planned' and o.next_at <= $2
+             order by o.next_at limit $5
+         ) and exists (select 1 from account_leases where account_id = $1 and fence = $3 and holder = $4)",
+        lease.account_id,
+        now,
+        lease.fence,
+        lease.holder.as_str(),
+        i64::from(limit),
+    )?;
+    tx.commit().await?;
+    Ok(moved)
 }
 
 /// Takes back all claims on an account's messages: its lease changes hands.
@@ -279,6 +386,7 @@ impl TryFrom<Row> for OutboxMessage {
             due_at: row.due_at,
             expires_at: row.expires_at,
             attempts: row.attempts,
+            is_cold: false,
         })
     }
 }

@@ -4,7 +4,8 @@
 //!            claim ► send                    receipts
 //!  planned ────────────────► sent ─────► delivered ─────► read
 //!     │  └ failed, retry: planned again, later
-//!     ├─ cancelled   the visit was cancelled or moved
+//!     │  └ not now: planned again, when the quiet hours, a stop or the day's budget for strangers end
+//!     ├─ cancelled   the visit was cancelled or moved, or the recipient wants no messages
 //!     ├─ expired     not sent in time: worth nothing any more
 //!     └─ failed      given up, with the reason
 //! ```
@@ -13,15 +14,21 @@
 //! with the same id, so that at-least-once delivery shows exactly once. What really happened wins over what was
 //! planned: a message that left before its visit was cancelled is `sent`.
 
+mod admit;
 mod deliver;
 mod plan;
 mod signal;
 
+pub use admit::ANSWER_SECONDS;
 pub(crate) use deliver::release_claims;
 pub use deliver::{
-    CLAIM_SECONDS, Failure, OutboxMessage, claim_due, mark_delivered, mark_failed, mark_read, mark_sent, next_due,
+    CLAIM_SECONDS, Failure, OutboxMessage, adopt, claim_due, mark_delivered, mark_failed, mark_read, mark_sent,
+    next_due, put_back,
 };
-pub use plan::{MessageKind, MessageStatus, NewMessage, cancel_of_booking, find, of_booking, plan};
+pub use plan::{
+    MOST_MESSAGES, MessageFilter, MessageKind, MessageStatus, NewMessage, cancel_of_booking, find, list, of_booking,
+    plan,
+};
 pub use signal::OutboxSignal;
 
 use crate::entropy::Entropy;

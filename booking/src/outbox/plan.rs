@@ -21,8 +21,61 @@ text_enum! {
         Reminder = "reminder",
         /// The visit is off.
         Cancellation = "cancellation",
+        /// The visit is at another time, or by somebody else.
+        Change = "change",
+        /// A code to sign in with, or to choose a new password.
+        Code = "code",
+        /// Somebody is asked to join the staff.
+        Invitation = "invitation",
+        /// An answer to what the client wrote in the chat.
+        Reply = "reply",
         /// A text that a person or a program wrote.
         Direct = "direct",
+        /// A text through the routes of the earlier WhatsApp service, which sends at any hour.
+        Relay = "relay",
+        /// A text for many.
+        Bulk = "bulk",
+    }
+}
+
+impl MessageKind {
+    /// Whether it goes out at any hour: somebody waits for it.
+    pub(crate) const fn is_urgent(self) -> bool {
+        match self {
+            Self::Code => true,
+            Self::Confirmation
+            | Self::Reminder
+            | Self::Cancellation
+            | Self::Change
+            | Self::Invitation
+            | Self::Reply
+            | Self::Direct
+            | Self::Relay
+            | Self::Bulk => false,
+        }
+    }
+
+    /// Whether it answers what its recipient just did: such a message is not held up by quiet hours for a while.
+    pub(crate) const fn is_answer(self) -> bool {
+        match self {
+            Self::Confirmation | Self::Cancellation | Self::Change | Self::Code | Self::Reply | Self::Relay => true,
+            Self::Reminder | Self::Invitation | Self::Direct | Self::Bulk => false,
+        }
+    }
+
+    /// Whether it also goes to somebody who wants to hear nothing more: they asked for it themselves.
+    pub(crate) const fn ignores_opt_out(self) -> bool {
+        match self {
+            Self::Code | Self::Reply => true,
+            Self::Confirmation
+            | Self::Reminder
+            | Self::Cancellation
+            | Self::Change
+            | Self::Invitation
+            | Self::Direct
+            | Self::Relay
+            | Self::Bulk => false,
+        }
     }
 }
 
@@ -129,6 +182,10 @@ pub async fn cancel_of_booking(
 pub struct MessageStatus {
     /// The row.
     pub id: MessageId,
+    /// The visit it is about.
+    pub booking_id: Option<BookingId>,
+    /// To whom. Personal.
+    pub phone: Phone,
     /// What it is for.
     pub kind: MessageKind,
     /// Where it is in its life.
@@ -139,6 +196,10 @@ pub struct MessageStatus {
     pub text: String,
     /// When it was planned for.
     pub due_at: Timestamp,
+    /// When it is tried next, while it is planned.
+    pub next_at: Timestamp,
+    /// From when on it is worth nothing.
+    pub expires_at: Timestamp,
     /// How often it was tried.
     pub attempts: i64,
     /// Why it was not sent, or not at the last attempt.
@@ -161,6 +222,18 @@ impl fmt::Debug for MessageStatus {
     }
 }
 
+/// Selects what became of messages.
+macro_rules! messages {
+    ($rest:literal) => {
+        concat!(
+            "select id, booking_id, phone, kind, state, wa_message_id, text, due_at, next_at, expires_at, attempts, error,
+                 sent_at, delivered_at, read_at
+             from outbox where business_id = $1 ",
+            $rest
+        )
+    };
+}
+
 /// The messages of a visit, in the order of their times.
 ///
 /// # Errors
@@ -171,14 +244,8 @@ pub async fn of_booking(
     business_id: BusinessId,
     booking_id: BookingId,
 ) -> Result<Vec<MessageStatus>, StoreError> {
-    let rows = db::fetch_all!(
-        connection,
-        Row,
-        "select id, kind, state, wa_message_id, text, due_at, attempts, error, sent_at, delivered_at, read_at
-         from outbox where business_id = $1 and booking_id = $2 order by due_at, id",
-        business_id,
-        booking_id,
-    )?;
+    let sql = messages!("and booking_id = $2 order by due_at, id");
+    let rows = db::fetch_all!(connection, Row, sql, business_id, booking_id)?;
     rows.into_iter().map(MessageStatus::try_from).collect()
 }
 
@@ -192,25 +259,73 @@ pub async fn find(
     business_id: BusinessId,
     message_id: MessageId,
 ) -> Result<Option<MessageStatus>, StoreError> {
-    let row = db::fetch_optional!(
+    let row = db::fetch_optional!(connection, Row, messages!("and id = $2"), business_id, message_id)?;
+    row.map(MessageStatus::try_from).transpose()
+}
+
+/// The most messages of one page.
+pub const MOST_MESSAGES: u32 = 200;
+
+/// Which messages to list. The newest planned come first, so that a page has neither holes nor doubles however many are
+/// planned meanwhile.
+#[derive(Debug, Clone, Default)]
+pub struct MessageFilter {
+    /// Only those planned before this one: the last of the page before.
+    pub before: Option<MessageId>,
+    /// Only those in this state.
+    pub state: Option<MessageState>,
+    /// Only those for this.
+    pub kind: Option<MessageKind>,
+    /// Only those to this number.
+    pub phone: Option<Phone>,
+    /// Only those about this visit.
+    pub booking_id: Option<BookingId>,
+    /// At most so many; [`MOST_MESSAGES`] at most.
+    pub limit: u32,
+}
+
+/// The messages of a business that fit the filter.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn list(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    filter: &MessageFilter,
+) -> Result<Vec<MessageStatus>, StoreError> {
+    // What is not asked for is compared with itself.
+    let rows = db::fetch_all!(
         connection,
         Row,
-        "select id, kind, state, wa_message_id, text, due_at, attempts, error, sent_at, delivered_at, read_at
-         from outbox where business_id = $1 and id = $2",
+        messages!(
+            "and id < $2 and state = coalesce($3, state) and kind = coalesce($4, kind)
+             and phone = coalesce($5, phone) and ($6 = 0 or booking_id = $6)
+             order by id desc limit $7"
+        ),
         business_id,
-        message_id,
+        filter.before.map_or(i64::MAX, MessageId::get),
+        filter.state.map(MessageState::as_str),
+        filter.kind.map(MessageKind::as_str),
+        filter.phone.as_ref().map(Phone::expose),
+        filter.booking_id.map_or(0, BookingId::get),
+        i64::from(filter.limit.min(MOST_MESSAGES)),
     )?;
-    row.map(MessageStatus::try_from).transpose()
+    rows.into_iter().map(MessageStatus::try_from).collect()
 }
 
 #[derive(sqlx::FromRow)]
 struct Row {
     id: MessageId,
+    booking_id: Option<BookingId>,
+    phone: String,
     kind: String,
     state: String,
     wa_message_id: String,
     text: String,
     due_at: Timestamp,
+    next_at: Timestamp,
+    expires_at: Timestamp,
     attempts: i64,
     error: Option<String>,
     sent_at: Option<Timestamp>,
@@ -222,13 +337,19 @@ impl TryFrom<Row> for MessageStatus {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
+        let id = row.id.get();
+        let broken = |_| StoreError::Row { table: "outbox", id, rule: "phone is not in E.164 form" };
         Ok(Self {
             id: row.id,
-            kind: MessageKind::of_row(&row.kind, "outbox", row.id.get())?,
-            state: MessageState::of_row(&row.state, "outbox", row.id.get())?,
+            booking_id: row.booking_id,
+            phone: Phone::try_from(row.phone).map_err(broken)?,
+            kind: MessageKind::of_row(&row.kind, "outbox", id)?,
+            state: MessageState::of_row(&row.state, "outbox", id)?,
             wa_message_id: row.wa_message_id,
             text: row.text,
             due_at: row.due_at,
+            next_at: row.next_at,
+            expires_at: row.expires_at,
             attempts: row.attempts,
             error: row.error,
             sent_at: row.sent_at,

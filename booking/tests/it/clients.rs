@@ -395,7 +395,7 @@ async fn a_message_that_was_planned_before_is_held_back_when_it_is_due() {
         drop(connection);
         let now = salon.platform.clock.now();
         let lease = lease::acquire(&db, account.id, "a", now, 30).await.unwrap().unwrap();
-        assert!(outbox::claim_due(&db, &lease, now, 10).await.unwrap().is_empty());
+        assert!(outbox::claim_due(&db, &salon.platform.policy, &lease, now, 10).await.unwrap().is_empty());
         let states = messages(&salon, &visit).await;
         assert_eq!(states[0], (MessageState::Cancelled, Some(OPTED_OUT.to_owned())));
         assert_eq!(states[1].0, MessageState::Planned, "not due yet");

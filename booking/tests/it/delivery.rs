@@ -6,6 +6,7 @@ use booking::id::{AccountId, BusinessId};
 use booking::language::Language;
 use booking::outbox::{self, Failure, MessageKind, NewMessage};
 use booking::phone::Phone;
+use booking::policy::Policy;
 use booking::store::StoreError;
 use booking::{account, lease, schema};
 use db::Db;
@@ -48,7 +49,7 @@ impl Salon {
             business_id: self.business_id,
             account_id: Some(self.account_id),
             booking_id: None,
-            kind: MessageKind::Direct,
+            kind: MessageKind::Relay,
             dedup_key: key,
             phone: &phone,
             text: key,
@@ -79,17 +80,17 @@ async fn a_lease_has_one_holder_and_its_fence_grows() {
     on_each(async |db| {
         let salon = Salon::open(&db, "one").await;
         let id = salon.account_id;
-        assert_eq!(lease::free_accounts(&db, NOON, 9).await.unwrap(), [id]);
+        assert_eq!(lease::free_accounts(&db, NOON, true, 9).await.unwrap(), [id]);
         let first = lease::acquire(&db, id, "a", NOON, 30).await.unwrap().unwrap();
         assert_eq!(lease::acquire(&db, id, "b", NOON.plus(29), 30).await.unwrap(), None);
-        assert!(lease::free_accounts(&db, NOON.plus(29), 9).await.unwrap().is_empty());
+        assert!(lease::free_accounts(&db, NOON.plus(29), true, 9).await.unwrap().is_empty());
         let renewed = lease::renew(&db, &first, NOON.plus(20), 30).await.unwrap().unwrap();
         assert_eq!((renewed.fence, renewed.until), (first.fence, NOON.plus(50)));
         let second = lease::acquire(&db, id, "b", NOON.plus(50), 30).await.unwrap().unwrap();
         assert!(second.fence > first.fence);
         assert_eq!(lease::renew(&db, &renewed, NOON.plus(51), 30).await.unwrap(), None);
         lease::release(&db, &renewed).await.unwrap();
-        assert!(lease::free_accounts(&db, NOON.plus(51), 9).await.unwrap().is_empty());
+        assert!(lease::free_accounts(&db, NOON.plus(51), true, 9).await.unwrap().is_empty());
         lease::release(&db, &second).await.unwrap();
         let third = lease::acquire(&db, id, "a", NOON.plus(51), 30).await.unwrap().unwrap();
         assert!(third.fence > second.fence);
@@ -109,22 +110,22 @@ async fn what_is_due_is_claimed_once_and_by_the_holder() {
         assert!(other.plan("now", 0, 900).await, "another tenant's key is its own");
 
         let old = lease::acquire(&db, salon.account_id, "a", NOON, 30).await.unwrap().unwrap();
-        let claimed = outbox::claim_due(&db, &old, NOON, 10).await.unwrap();
+        let claimed = outbox::claim_due(&db, &Policy::default(), &old, NOON, 10).await.unwrap();
         assert_eq!(claimed.iter().map(|message| message.text.as_str()).collect::<Vec<_>>(), ["now"]);
-        assert!(outbox::claim_due(&db, &old, NOON, 10).await.unwrap().is_empty(), "claimed twice");
-        assert_eq!(salon.state("stale").await, ("expired".to_owned(), Some("not sent in time".to_owned())));
+        assert!(outbox::claim_due(&db, &Policy::default(), &old, NOON, 10).await.unwrap().is_empty(), "claimed twice");
+        assert_eq!(salon.state("stale").await, ("expired".to_owned(), Some("expired".to_owned())));
         let claim_end = NOON.plus(outbox::CLAIM_SECONDS);
         assert_eq!(outbox::next_due(&db, &old).await.unwrap(), Some(claim_end), "before the one that is due later");
-        let forgotten = outbox::claim_due(&db, &old, claim_end, 10).await.unwrap();
+        let forgotten = outbox::claim_due(&db, &Policy::default(), &old, claim_end, 10).await.unwrap();
         assert_eq!(forgotten[0].wa_message_id, claimed[0].wa_message_id, "a claim ends");
 
         // The holder dies; the next one finds what it had begun, under the same id.
         let new = lease::acquire(&db, salon.account_id, "b", NOON.plus(30), 30).await.unwrap().unwrap();
         assert!(
-            outbox::claim_due(&db, &old, NOON.plus(700), 10).await.unwrap().is_empty(),
+            outbox::claim_due(&db, &Policy::default(), &old, NOON.plus(700), 10).await.unwrap().is_empty(),
             "claimed under an old fence"
         );
-        let again = outbox::claim_due(&db, &new, NOON.plus(30), 10).await.unwrap();
+        let again = outbox::claim_due(&db, &Policy::default(), &new, NOON.plus(30), 10).await.unwrap();
         assert_eq!(again[0].wa_message_id, claimed[0].wa_message_id);
         assert_eq!(again[0].attempts, 3);
         // The old one wakes up: it decides nothing.
@@ -134,8 +135,8 @@ async fn what_is_due_is_claimed_once_and_by_the_holder() {
         let retry = Failure::Retry { at: NOON.plus(60) };
         outbox::mark_failed(&db, &new, &again[0], retry, "no connection").await.unwrap();
         assert_eq!(salon.state("now").await, ("planned".to_owned(), Some("no connection".to_owned())));
-        assert!(outbox::claim_due(&db, &new, NOON.plus(59), 10).await.unwrap().is_empty());
-        let third = outbox::claim_due(&db, &new, NOON.plus(60), 10).await.unwrap();
+        assert!(outbox::claim_due(&db, &Policy::default(), &new, NOON.plus(59), 10).await.unwrap().is_empty());
+        let third = outbox::claim_due(&db, &Policy::default(), &new, NOON.plus(60), 10).await.unwrap();
         outbox::mark_failed(&db, &new, &third[0], Failure::Final, "not on WhatsApp").await.unwrap();
         assert_eq!(salon.state("now").await.0, "failed");
         assert_eq!(other.state("now").await.0, "planned");
@@ -150,7 +151,7 @@ async fn a_message_id_that_comes_twice_loses_no_message_silently() {
         assert!(salon.plan_with("first", 0, 900, &Entropy::seeded(1)).await.unwrap());
         assert!(salon.plan_with("second", 0, 900, &Entropy::seeded(1)).await.unwrap());
         let lease = lease::acquire(&db, salon.account_id, "a", NOON, 30).await.unwrap().unwrap();
-        let error = outbox::claim_due(&db, &lease, NOON, 10).await.unwrap_err();
+        let error = outbox::claim_due(&db, &Policy::default(), &lease, NOON, 10).await.unwrap_err();
         assert_eq!(error.constraint(), Some("outbox_wa_message_id_key"));
     })
     .await;
@@ -163,7 +164,7 @@ async fn receipts_move_a_message_forward_only() {
         let other = Salon::open(&db, "two").await;
         salon.plan("hello", 0, 900).await;
         let lease = lease::acquire(&db, salon.account_id, "a", NOON, 30).await.unwrap().unwrap();
-        let message = outbox::claim_due(&db, &lease, NOON, 10).await.unwrap().remove(0);
+        let message = outbox::claim_due(&db, &Policy::default(), &lease, NOON, 10).await.unwrap().remove(0);
         let ids = [message.wa_message_id.as_str(), "3EB0UNKNOWN"];
         outbox::mark_read(&db, other.account_id, &ids, NOON).await.unwrap();
         assert_eq!(salon.state("hello").await.0, "planned", "another account's receipt");
@@ -185,15 +186,16 @@ async fn an_account_keeps_its_identity_and_state() {
         let salon = Salon::open(&db, "one").await;
         let phone: Phone = "77770000001".parse().unwrap();
         account::set_identity(&db, salon.account_id, &phone, "77770000001:1@s.whatsapp.net", None, NOON).await.unwrap();
+        let lease = lease::acquire(&db, salon.account_id, "a", NOON, 30).await.unwrap().unwrap();
         let change = account::StateChange {
             state: account::AccountState::Banned,
             detail: Some("402"),
             until: Some(NOON.plus(60)),
             seen_at: Some(NOON),
         };
-        account::set_state(&db, salon.account_id, &change, NOON).await.unwrap();
+        account::set_state(&db, &lease, &change, NOON).await.unwrap();
         let change = account::StateChange { seen_at: None, ..change };
-        account::set_state(&db, salon.account_id, &change, NOON).await.unwrap();
+        account::set_state(&db, &lease, &change, NOON).await.unwrap();
         let mut connection = db.read().await.unwrap();
         let found = account::of_business(&mut connection, salon.business_id).await.unwrap().unwrap();
         assert_eq!((found.state, found.until, found.seen_at), (change.state, change.until, Some(NOON)));

@@ -144,7 +144,7 @@ async fn nobody_is_shown_by_debug() {
         .unwrap();
         let account = booking::account::of_business(&mut connection, salon.business.id).await.unwrap().unwrap();
         let lease = booking::lease::acquire(&db, account.id, "a", now, 30).await.unwrap().unwrap();
-        let claimed = booking::outbox::claim_due(&db, &lease, now, 10).await.unwrap();
+        let claimed = booking::outbox::claim_due(&db, &salon.platform.policy, &lease, now, 10).await.unwrap();
         let messages = booking::outbox::of_booking(&mut connection, salon.business.id, booking.id).await.unwrap();
         assert!(!claimed.is_empty() && !messages.is_empty());
         let shown = format!("{booking:?} {user:?} {token:?} {account:?} {claimed:?} {messages:?} {FORM:?}");

@@ -21,10 +21,27 @@ pub(crate) struct Verdict {
     pub(crate) reason: &'static str,
     /// How long the whole account stays silent.
     pub(crate) silence: Option<Duration>,
+    /// How long it writes to nobody who never wrote to it, in seconds.
+    pub(crate) cold_stop: Option<i64>,
 }
 
-/// Every reason a message can have for not being sent; stable, and translated where it is shown.
+/// How long an account writes to no strangers after WhatsApp refused one, in seconds. WhatsApp does not say until when;
+/// asking more often makes it longer. Source: observed.
+const COLD_STOP: i64 = 86_400;
+
+/// Every reason a message can have for not being sent, or for not being sent yet; stable, and translated where it is
+/// shown.
 pub const REASONS: &[&str] = &[
+    "quiet-hours",
+    "cold-budget",
+    "cold-stopped",
+    "account-banned",
+    "opted-out",
+    "no-consent",
+    "expired",
+    "cancelled",
+    "duplicate",
+    "phone-invalid",
     "recipient-invalid",
     "text-invalid",
     "not-on-whatsapp",
@@ -64,7 +81,8 @@ pub(crate) fn judge(error: &SendError, attempts: i64, now: Timestamp, rng: &mut 
     } else {
         Failure::Final
     };
-    Verdict { failure, reason, silence }
+    let cold_stop = matches!(reason, "new-contact-refused" | "new-chat-limit").then_some(COLD_STOP);
+    Verdict { failure, reason, silence, cold_stop }
 }
 
 fn query(error: &QueryError) -> (&'static str, bool) {

@@ -1,33 +1,15 @@
 //! The accounts that this process holds now, for whoever asks about them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use booking::id::AccountId;
-use tokio::sync::watch;
 use wa_client::{Client, Status};
-
-/// A text to show as a QR code.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Qr {
-    /// What the QR code says. It contains a secret: show it, do not log it.
-    pub code: String,
-    /// When the next one replaces it.
-    pub valid_until: jiff::Timestamp,
-}
-
-impl fmt::Debug for Qr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Qr").field("valid_until", &self.valid_until).finish_non_exhaustive()
-    }
-}
 
 /// An account whose connection is in this process.
 #[derive(Debug, Clone)]
 pub struct LiveAccount {
     pub(crate) client: Client,
-    pub(crate) qr: watch::Receiver<Option<Qr>>,
 }
 
 impl LiveAccount {
@@ -41,12 +23,6 @@ impl LiveAccount {
     #[must_use]
     pub fn status(&self) -> Status {
         *self.client.status().borrow()
-    }
-
-    /// The QR code to scan, while one is shown.
-    #[must_use]
-    pub fn qr(&self) -> Option<Qr> {
-        self.qr.borrow().clone()
     }
 }
 

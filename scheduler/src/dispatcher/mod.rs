@@ -9,11 +9,12 @@
 //! Both programs run the same dispatcher on the same database. An account is connected by whoever holds its lease;
 //! when that process dies, another takes the account over once the lease has run out.
 
-mod account;
 mod failure;
+mod held;
 mod hold;
 mod live;
 mod pulse;
+mod requests;
 mod sender;
 mod state;
 
@@ -21,10 +22,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use booking::account::{self, desk as account_desk};
 use booking::clock::Clock;
 use booking::id::AccountId;
 use booking::lease;
 use booking::platform::Platform;
+use db::listen::Listener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -32,18 +35,21 @@ use tokio_util::sync::CancellationToken;
 use wa_client::ConnectGate;
 use wa_client::store::{SealingKey, SqlStores, StoreError};
 
+use crate::desk::Desk;
 use crate::link::{Link, Target};
 use crate::telemetry::chain;
 
-use self::account::{AccountTask, End};
+use self::held::{AccountTask, Bells, End};
 use self::hold::Hold;
 
 pub use self::failure::REASONS;
-pub use self::live::{LiveAccount, LiveAccounts, Qr};
+pub use self::live::{LiveAccount, LiveAccounts};
 pub use self::pulse::Pulse;
 
 /// How often the dispatcher looks for free accounts and due messages when nothing wakes it.
 const POLL: Duration = Duration::from_secs(2);
+/// The channel on which dispatchers wake each other.
+const CHANNEL: &str = "outbox";
 /// Accounts taken in one look; the rest follow at the next.
 const TAKE_AT_ONCE: u32 = 64;
 
@@ -69,6 +75,7 @@ pub struct Dispatcher {
     stores: SqlStores,
     live: LiveAccounts,
     pulse: Pulse,
+    desk: Desk,
 }
 
 /// What all account tasks of one dispatcher share.
@@ -81,6 +88,7 @@ pub(crate) struct Shared {
     pub(crate) live: LiveAccounts,
     pulse: Pulse,
     pub(crate) confirm_within: Duration,
+    pub(crate) desk: Desk,
     holder: String,
     lease: Duration,
 }
@@ -92,6 +100,7 @@ struct Running {
     tasks: JoinSet<(AccountId, End)>,
     resting: HashMap<AccountId, Instant>,
     wake: watch::Sender<u64>,
+    asked: watch::Sender<u64>,
 }
 
 impl Dispatcher {
@@ -102,7 +111,8 @@ impl Dispatcher {
     /// [`StoreError`] if the store's tables cannot be brought up to date.
     pub async fn open(parts: DispatcherParts) -> Result<Self, StoreError> {
         let stores = SqlStores::open(parts.platform.db.clone(), parts.sealing_key.clone()).await?;
-        Ok(Self { parts, stores, live: LiveAccounts::default(), pulse: Pulse::default() })
+        let desk = Desk::new(parts.platform.clone(), parts.sealing_key.clone());
+        Ok(Self { parts, stores, live: LiveAccounts::default(), pulse: Pulse::default(), desk })
     }
 
     /// The accounts that this dispatcher holds, as they come and go.
@@ -133,6 +143,7 @@ impl Dispatcher {
             live: self.live,
             pulse: self.pulse,
             confirm_within: self.parts.confirm_within,
+            desk: self.desk,
             holder,
             lease: self.parts.lease,
         });
@@ -142,6 +153,7 @@ impl Dispatcher {
             tasks: JoinSet::new(),
             resting: HashMap::new(),
             wake: watch::Sender::new(0),
+            asked: watch::Sender::new(0),
         };
         tokio::select! {
             () = running.run() => {}
@@ -155,17 +167,28 @@ impl Running {
         let outbox = self.shared.platform.outbox.clone();
         let mut poll = tokio::time::interval(POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut listener = match self.shared.platform.db.listen(CHANNEL).await {
+            Ok(listener) => Some(listener),
+            Err(error) => {
+                tracing::warn!("cannot hear other processes, so new messages are looked for: {}", chain(&error));
+                None
+            }
+        };
         loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
                 Some(ended) = self.tasks.join_next() => self.rest(ended),
-                () = outbox.rung() => self.wake.send_modify(|rings| *rings = rings.wrapping_add(1)),
+                () = outbox.rung() => {
+                    self.look().await;
+                    self.tell_others().await;
+                }
+                word = hear(&mut listener) => if word != self.shared.holder { self.look().await },
                 _ = poll.tick() => {
                     self.shared.pulse.beat();
-                    if let Err(error) = self.take_free_accounts().await {
-                        tracing::warn!("cannot look for free accounts: {}", chain(&error));
-                    }
+                    self.take().await;
+                    self.look_for_requests().await;
+                    self.look_after().await;
                 }
             }
         }
@@ -173,13 +196,64 @@ impl Running {
         tracing::info!("gave back all accounts");
     }
 
+    /// Somebody rang: messages are due, accounts are asked for something, or one may connect.
+    async fn look(&mut self) {
+        self.wake.send_modify(|rings| *rings = rings.wrapping_add(1));
+        self.look_for_requests().await;
+    }
+
+    /// Wakes the dispatchers of other processes. One word stands for all rings of its time: it is said here and not by
+    /// the transactions, which would wait for each other to say it.
+    async fn tell_others(&self) {
+        if let Err(error) = self.shared.platform.db.say(CHANNEL, &self.shared.holder).await {
+            tracing::debug!("cannot wake other processes: {}", chain(&error));
+        }
+    }
+
+    /// Wakes the accounts if one is asked for something, and takes those that want a connection for it.
+    async fn look_for_requests(&mut self) {
+        let Platform { db, clock, .. } = &self.shared.platform;
+        let waiting = async {
+            let mut connection = db.read().await?;
+            account_desk::any_waiting(&mut connection, clock.real_now()).await
+        };
+        match waiting.await {
+            Ok(true) => {
+                self.take().await;
+                self.asked.send_modify(|asked| *asked = asked.wrapping_add(1));
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!("cannot look for requests: {}", chain(&error)),
+        }
+    }
+
+    async fn take(&mut self) {
+        if let Err(error) = self.take_free_accounts().await {
+            tracing::warn!("cannot look for free accounts: {}", chain(&error));
+        }
+    }
+
+    /// Reports accounts that are down for too long, each once.
+    async fn look_after(&self) {
+        let Platform { db, clock, .. } = &self.shared.platform;
+        let now = clock.real_now();
+        match account::take_alarms(db, now.plus(-account::ALARM_SECONDS), now).await {
+            Ok(down) => {
+                for id in down {
+                    tracing::error!(account.id = %id, "account {id} is down for more than two minutes");
+                }
+            }
+            Err(error) => tracing::warn!("cannot look after the accounts: {}", chain(&error)),
+        }
+    }
+
     async fn take_free_accounts(&mut self) -> Result<(), booking::store::StoreError> {
         let now = Instant::now();
         self.resting.retain(|_, until| *until > now);
-        let Shared { platform, holder, lease: life, .. } = &*self.shared;
+        let Shared { platform, link, holder, lease: life, .. } = &*self.shared;
         let Platform { db, clock, .. } = platform;
         let seconds = u32::try_from(life.as_secs()).unwrap_or(u32::MAX);
-        for account_id in lease::free_accounts(db, clock.real_now(), TAKE_AT_ONCE).await? {
+        for account_id in lease::free_accounts(db, clock.real_now(), link.is_sandbox(), TAKE_AT_ONCE).await? {
             if self.resting.contains_key(&account_id) {
                 continue;
             }
@@ -188,7 +262,8 @@ impl Running {
             let Some(lease) = taken else { continue };
             tracing::info!(account.id = %account_id, fence = lease.fence, "took account {account_id}");
             let hold = Hold::new(platform.clone(), lease, *life, asked_at);
-            let task = AccountTask::new(Arc::clone(&self.shared), hold, self.wake.subscribe(), self.stop.clone());
+            let bells = Bells { wake: self.wake.subscribe(), asked: self.asked.subscribe() };
+            let task = AccountTask::new(Arc::clone(&self.shared), hold, bells, self.stop.clone());
             self.tasks.spawn(async move { (account_id, task.run().await) });
         }
         Ok(())
@@ -205,6 +280,14 @@ impl Running {
             // Its lease runs out by itself, and whoever is first takes the account then.
             Err(error) => tracing::error!("an account's task died: {}", chain(&error)),
         }
+    }
+}
+
+/// Hears the next word of another process; for ever, without a listener.
+async fn hear(listener: &mut Option<Listener>) -> String {
+    match listener {
+        Some(listener) => listener.next().await,
+        None => std::future::pending().await,
     }
 }
 

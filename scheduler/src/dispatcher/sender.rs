@@ -1,8 +1,11 @@
 //! Sending what is due for one account.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use booking::account;
+use booking::clock::Timestamp;
 use booking::outbox::{self, OutboxMessage};
 use booking::store::StoreError;
 use rand::SeedableRng;
@@ -35,10 +38,20 @@ pub(crate) struct Sender {
     rng: StdRng,
     in_flight: JoinSet<Option<Duration>>,
     slots: Arc<Semaphore>,
+    /// Whether it also writes for tenants that have linked no account.
+    adopts: bool,
+    /// Until when nobody is written to who never wrote, in Unix seconds; known here before it is read from the database.
+    cold_until: Arc<AtomicI64>,
 }
 
 impl Sender {
-    pub(crate) fn new(shared: Arc<Shared>, hold: Arc<Hold>, client: Client, wake: watch::Receiver<u64>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        hold: Arc<Hold>,
+        client: Client,
+        wake: watch::Receiver<u64>,
+        adopts: bool,
+    ) -> Self {
         let now = Instant::now();
         let pacer = Pacer::new(shared.link.pace(), now);
         let rng = StdRng::from_seed(shared.platform.entropy.bytes());
@@ -52,6 +65,8 @@ impl Sender {
             rng,
             in_flight: JoinSet::new(),
             slots: Arc::new(Semaphore::new(IN_FLIGHT)),
+            adopts,
+            cold_until: Arc::default(),
         }
     }
 
@@ -106,7 +121,13 @@ impl Sender {
             return Ok(0);
         }
         let platform = &self.shared.platform;
-        let claimed = outbox::claim_due(&platform.db, self.hold.lease(), platform.clock.now(), CLAIM).await?;
+        let (lease, now) = (self.hold.lease(), platform.clock.now());
+        if self.adopts {
+            outbox::adopt(&platform.db, lease, now, CLAIM).await?;
+        }
+        // No more than can leave at once: what somebody does not want any more must not wait here.
+        let limit = CLAIM.min(self.shared.link.pace().burst.max(1));
+        let claimed = outbox::claim_due(&platform.db, &platform.policy, lease, now, limit).await?;
         let count = claimed.len();
         for message in claimed {
             self.send(message).await;
@@ -126,6 +147,14 @@ impl Sender {
         if !self.hold.is_safe() {
             return;
         }
+        let cold_until = Timestamp::from_seconds(self.cold_until.load(Ordering::Relaxed));
+        if message.is_cold && self.shared.platform.clock.now() < cold_until {
+            let (db, lease) = (&self.shared.platform.db, self.hold.lease());
+            if let Err(error) = outbox::put_back(db, lease, &message, cold_until, "cold-stopped").await {
+                tracing::error!(message.id = %message.id, "cannot put a message back: {}", chain(&error));
+            }
+            return;
+        }
         let options = SendOptions::default().id(&message.wa_message_id).deadline(self.shared.confirm_within);
         let sent = self.client.send_text(message.phone.expose(), &message.text, options).await;
         let attempt = Attempt {
@@ -133,6 +162,7 @@ impl Sender {
             hold: Arc::clone(&self.hold),
             message,
             rng: StdRng::from_rng(&mut self.rng),
+            cold_until: Arc::clone(&self.cold_until),
         };
         self.in_flight.spawn(async move {
             let _slot = slot;
@@ -155,6 +185,7 @@ struct Attempt {
     hold: Arc<Hold>,
     message: OutboxMessage,
     rng: StdRng,
+    cold_until: Arc<AtomicI64>,
 }
 
 impl Attempt {
@@ -184,10 +215,23 @@ impl Attempt {
             attempts = self.message.attempts,
             "message {} was not sent: {}", self.message.id, chain(error),
         );
+        if let Some(stop) = verdict.cold_stop {
+            self.stop_cold(now.plus(stop), verdict.reason).await;
+        }
         let lease = self.hold.lease();
         let marked = outbox::mark_failed(self.db(), lease, &self.message, verdict.failure, verdict.reason).await;
         self.log(marked);
         verdict.silence
+    }
+
+    /// WhatsApp refuses messages to strangers: none goes out any more, those that were claimed already included.
+    async fn stop_cold(&self, until: Timestamp, reason: &str) {
+        self.cold_until.fetch_max(until.seconds(), Ordering::Relaxed);
+        let id = self.hold.account_id();
+        tracing::error!(account.id = %id, %until, reason, "account {id} writes to no strangers until {until}");
+        if let Err(error) = account::stop_cold(self.db(), id, until, reason).await {
+            tracing::error!(account.id = %id, "cannot write down that stop: {}", chain(&error));
+        }
     }
 
     fn db(&self) -> &db::Db {

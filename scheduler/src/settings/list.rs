@@ -102,6 +102,18 @@ pub const SETTINGS: &[Setting] = &[
         Some("15"),
         "How long a process that died keeps its WhatsApp accounts from the others, 3 to 300.",
     ),
+    setting(
+        "PLATFORM_ACCOUNT",
+        Some("off"),
+        "on: the operator's own WhatsApp account writes for businesses that have linked none; link it under \
+         /api/v1/admin/whatsapp.",
+    ),
+    setting(
+        "COLD_PER_DAY",
+        None,
+        "How many people who never wrote to an account it may write to for the first time, per day, 0 to 1000. \
+         Absent: 20, on the sandbox network 1000, for nobody is punished there.",
+    ),
     setting("DEFAULT_TRIAL_DAYS", Some("30"), "Trial of a new business in days, 0 to 3650."),
     setting(
         "CANCELLATION_HOURS",

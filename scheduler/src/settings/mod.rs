@@ -130,6 +130,10 @@ pub struct PolicySettings {
     pub default_language: Language,
     /// The languages offered.
     pub languages: Vec<Language>,
+    /// Whether the operator's account writes for businesses that have linked none.
+    pub platform_account: bool,
+    /// People who never wrote to an account and that it may write to for the first time, per day.
+    pub cold_per_day: Option<u32>,
 }
 
 /// What is logged and how.
@@ -326,6 +330,15 @@ fn policy(source: &Source) -> Result<PolicySettings, SettingsError> {
         reminder_hours: reminder_hours(source)?,
         default_language: default_language.ok_or(invalid("DEFAULT_LANGUAGE", "one of SUPPORTED_LANGUAGES"))?,
         languages,
+        platform_account: match source.value("PLATFORM_ACCOUNT") {
+            "on" => true,
+            "off" => false,
+            _ => return Err(invalid("PLATFORM_ACCOUNT", "on or off")),
+        },
+        cold_per_day: match source.given("COLD_PER_DAY") {
+            Some(_) => Some(source.number("COLD_PER_DAY", 0..=1000, "0 to 1000")?),
+            None => None,
+        },
     })
 }
 

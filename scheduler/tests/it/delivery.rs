@@ -10,6 +10,8 @@ use crate::support::{CLIENT, Salon, text};
 
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
+/// A time whose reminders are due by day.
+const AFTERNOON: usize = 10;
 
 fn fault(kind: FaultKind) -> Fault {
     Fault { kind, account: None, device: None, times: Some(1) }
@@ -32,7 +34,7 @@ async fn a_confirmation_arrives_and_its_receipts_are_written_down() {
 async fn reminders_follow_the_sandboxs_clock_and_stop_at_the_visit() {
     let salon = Salon::open().await;
     let running = salon.spawn().await;
-    let booking = salon.book(0, CLIENT).await;
+    let booking = salon.book(AFTERNOON, CLIENT).await;
     salon.inbox(CLIENT, 1).await;
     salon.travel_to(booking.starts_at.plus(-DAY));
     let inbox = salon.inbox(CLIENT, 2).await;

@@ -8,6 +8,8 @@ use crate::support::{CLIENT, Salon};
 
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
+/// A time whose reminders are due by day.
+const AFTERNOON: usize = 10;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_kill_9_the_other_process_sends_the_reminders_each_once() {
@@ -15,7 +17,7 @@ async fn after_kill_9_the_other_process_sends_the_reminders_each_once() {
     let first = salon.spawn_process();
     salon.wait_for(AccountState::Online).await;
     let second = salon.spawn_process();
-    let booking = salon.book(0, CLIENT).await;
+    let booking = salon.book(AFTERNOON, CLIENT).await;
     salon.inbox(CLIENT, 1).await;
     drop(first);
     salon.travel_to(booking.starts_at.plus(-DAY));
@@ -55,7 +57,7 @@ async fn a_dispatcher_that_ends_gives_its_accounts_back_at_once() {
     salon.wait_for(AccountState::Online).await;
     assert_eq!(running.live.count(), (1, 1));
     running.finish().await;
-    let free = booking::lease::free_accounts(&salon.platform.db, salon.platform.clock.real_now(), 10).await;
+    let free = booking::lease::free_accounts(&salon.platform.db, salon.platform.clock.real_now(), true, 10).await;
     assert_eq!(free.expect("accounts").len(), 1);
 }
 
