@@ -30,6 +30,7 @@ pub mod state;
 
 // The program.
 pub mod banner;
+pub mod command;
 pub mod compat;
 pub mod program;
 pub mod serve;

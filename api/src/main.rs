@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use api::banner;
+use api::command::Command;
 use api::program::Program;
 use clap::Parser;
 use scheduler::settings::{Settings, Source, example};
@@ -20,6 +21,9 @@ struct Arguments {
     /// Print the OpenAPI document and exit.
     #[arg(long)]
     print_openapi: bool,
+    /// Without one, the program serves.
+    #[command(subcommand)]
+    command: Option<Command>,
 }
 
 #[tokio::main]
@@ -35,6 +39,10 @@ async fn main() -> anyhow::Result<()> {
     }
     let settings = Settings::parse(&Source::from_process()?)?;
     telemetry::start(&settings.log);
+    if let Some(command) = arguments.command {
+        println!("{}", command.run(&settings).await?);
+        return Ok(());
+    }
     let stop = stop::on_signal().context("cannot listen for signals")?;
 
     let program = Program::start(&settings).await?;

@@ -43,6 +43,7 @@ pub mod id;
 mod known;
 pub mod language;
 pub mod name;
+pub mod operator;
 pub mod overview;
 pub mod phone;
 pub mod platform;

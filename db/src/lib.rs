@@ -47,6 +47,7 @@
 //! # Ok(()) }
 //! ```
 
+pub mod backup;
 pub mod connection;
 pub mod database;
 pub mod error;

@@ -3,11 +3,15 @@
 #![expect(clippy::indexing_slicing, reason = "a missing part of an answer fails the test, as it should")]
 
 mod auth;
+mod backup;
 mod bad_input;
 mod bookings;
 mod document;
+mod faults;
 mod idempotency;
 mod limits;
+mod postgres;
+mod process;
 mod program;
 mod public;
 mod redaction;

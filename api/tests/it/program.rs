@@ -79,11 +79,11 @@ pub(crate) async fn sandbox() -> Sandbox {
 }
 
 /// A free time of the demo's first master, the day after tomorrow.
-pub(crate) async fn free_time(running: &Running) -> String {
+pub(crate) async fn free_time(api: SocketAddr) -> String {
     let tomorrow = booking::clock::Clock::system().now().plus(2 * 86_400).to_string();
     let date = tomorrow.split('T').next().expect("date").to_owned();
     let path = format!("/api/v1/public/business/demo/availability?master_id=1&service_id=1&date={date}");
-    let (_, answer) = call(Method::GET, running.api, &path, None).await;
+    let (_, answer) = call(Method::GET, api, &path, None).await;
     answer["slots"][0]["booking_date"].as_str().expect("a free time").to_owned()
 }
 
@@ -91,7 +91,7 @@ pub(crate) async fn free_time(running: &Running) -> String {
 async fn a_booking_over_rest_arrives_in_russian_on_the_clients_phone() {
     let sandbox = sandbox().await;
     let running = Running::start(&sandbox).await;
-    let booking_date = free_time(&running).await;
+    let booking_date = free_time(running.api).await;
     let (status, booked) = call(Method::POST, running.api, "/api/v1/public/booking", Some(visit(&booking_date))).await;
     assert_eq!(status, 201, "{booked}");
     let inbox = sandbox.wait_inbox(CLIENT, 0, PATIENCE).await.expect("the phone exists");

@@ -51,7 +51,7 @@ async fn the_main_flows_log_no_phone_name_text_password_or_token() {
     let (_, registered) = call(Method::POST, running.api, "/api/v1/register", Some(registration("aigerim"))).await;
     let login = json!({ "email": "owner@demo.jazyl.tech", "password": "demo123" });
     let (_, signed_in) = call(Method::POST, running.api, "/api/v1/login", Some(login)).await;
-    let booking_date = free_time(&running).await;
+    let booking_date = free_time(running.api).await;
     let path = "/api/v1/public/booking";
     let (status, _) = call(Method::POST, running.api, path, Some(visit(&booking_date))).await;
     assert_eq!(status, 201);

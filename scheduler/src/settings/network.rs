@@ -44,6 +44,27 @@ impl DatabaseUrl {
         &self.0
     }
 
+    /// Whether it is an `SQLite` file.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        self.0.starts_with("sqlite:")
+    }
+
+    /// The URL without the password that it may hold, for people to read.
+    ///
+    /// ```
+    /// use scheduler::settings::DatabaseUrl;
+    /// let url = DatabaseUrl::parse("postgresql://user:hush@host:5432/name").unwrap();
+    /// assert_eq!(url.without_password(), "postgresql://user@host:5432/name");
+    /// ```
+    #[must_use]
+    pub fn without_password(&self) -> String {
+        let parts = self.0.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+        let Some((scheme, (user, host))) = parts else { return self.0.clone() };
+        let user = user.split(':').next().unwrap_or_default();
+        format!("{scheme}://{user}@{host}")
+    }
+
     /// The folder in which an `SQLite` file lies; `None` for `PostgreSQL`.
     #[must_use]
     pub fn folder(&self) -> Option<PathBuf> {
