@@ -6,6 +6,7 @@ mod auth;
 mod backup;
 mod bad_input;
 mod bookings;
+mod deploy;
 mod document;
 mod faults;
 mod idempotency;

@@ -22,6 +22,14 @@ pub enum SettingsError {
         /// What it protects.
         why: &'static str,
     },
+    /// A secret for the real network is one that others could guess: an example's, or one with hardly any variety.
+    #[error("setting {name} is a value that others could guess, e.g. an example's: {expected}")]
+    Guessable {
+        /// The setting to change.
+        name: &'static str,
+        /// What a right value looks like.
+        expected: &'static str,
+    },
     /// The `.env` file names something that is not a setting.
     #[error("{}, line {line}: {name} is not a setting", path.display())]
     Unknown {

@@ -5,6 +5,7 @@
 //! turns them into values that cannot be wrong, and [`SETTINGS`] documents each name.
 
 mod error;
+mod guessable;
 mod list;
 mod network;
 mod secrets;
@@ -167,6 +168,9 @@ impl Settings {
         let database = database(source)?;
         let network = network(source)?;
         let given = given_secrets(source)?;
+        if network == WhatsAppNetwork::WhatsApp {
+            guessable::refuse(source, &database)?;
+        }
         let (secret, sealing_key) = match (given, &network) {
             ((Some(secret), Some(key)), _) => (secret, key),
             ((secret, key), WhatsAppNetwork::Sandbox { .. }) => {

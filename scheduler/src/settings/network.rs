@@ -50,6 +50,13 @@ impl DatabaseUrl {
         self.0.starts_with("sqlite:")
     }
 
+    /// The password in it, if there is one.
+    pub(super) fn password(&self) -> Option<&str> {
+        let (_, rest) = self.0.split_once("://")?;
+        let (user, _host) = rest.rsplit_once('@')?;
+        user.split_once(':').map(|(_user, password)| password)
+    }
+
     /// The URL without the password that it may hold, for people to read.
     ///
     /// ```

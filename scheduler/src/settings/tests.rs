@@ -2,10 +2,10 @@
 
 use super::*;
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const SECRET: &str = "8f2c6a017be94d53a0b1c2d3e4f56789";
 
 fn key() -> String {
-    "5a".repeat(32)
+    "5a17c0de9b3f6824".repeat(4)
 }
 
 /// Parses `pairs` above secrets that are right.
@@ -57,6 +57,7 @@ fn a_wrong_value_is_refused_by_name_and_never_shown() {
         ("SANDBOX_URL", "https://secret-value"),
         ("SANDBOX_ADDR", "8080"),
         ("LEASE_SECONDS", "2"),
+        ("PLATFORM_ACCOUNT", "perhaps"),
         ("DEFAULT_TRIAL_DAYS", "1.5"),
         ("CANCELLATION_HOURS", "721"),
         ("REMINDER_HOURS", "24,0"),
@@ -109,6 +110,13 @@ fn the_real_network_needs_both_secrets() {
     assert!(refused(&[("SEALING_KEY", &key)]).contains("JWT_SECRET_KEY"));
     assert!(refused(&[("JWT_SECRET_KEY", SECRET)]).contains("SEALING_KEY"));
     assert!(refused(&[("JWT_SECRET_KEY", "short"), ("SEALING_KEY", &key)]).contains("32 bytes"));
+    let wrong = "0123456789abcdefghijklmnopqrstuv-secret";
+    let zeros = "00".repeat(32);
+    assert!(refused(&[("JWT_SECRET_KEY", wrong), ("SEALING_KEY", &key)]).contains("JWT_SECRET_KEY"));
+    assert!(refused(&[("JWT_SECRET_KEY", SECRET), ("SEALING_KEY", &zeros)]).contains("SEALING_KEY"));
+    let database = ("DATABASE_URL", "postgresql://booking:postgres@localhost/booking");
+    let told = refused(&[("JWT_SECRET_KEY", SECRET), ("SEALING_KEY", &key), database]);
+    assert!(told.contains("DATABASE_URL") && !told.contains("booking:"), "{told}");
     let settings = parse(&[("WHATSAPP_NETWORK", "whatsapp")]).expect("both are given");
     assert!(!settings.is_demo());
 }
@@ -116,5 +124,5 @@ fn the_real_network_needs_both_secrets() {
 #[test]
 fn debug_of_the_settings_shows_no_secret() {
     let shown = format!("{:?}", parse(&[]).expect("valid"));
-    assert!(!shown.contains(SECRET) && !shown.contains("5a5a"), "{shown}");
+    assert!(!shown.contains(SECRET) && !shown.contains("5a17c0de"), "{shown}");
 }
