@@ -27,6 +27,10 @@ use crate::http::idempotency;
         (name = "catalogue", description = "What a business offers, and by whom"),
         (name = "schedule", description = "When its masters work, and what is free"),
         (name = "bookings", description = "The bookings of one's own business"),
+        (name = "staff", description = "Who works in one's own business"),
+        (name = "settings", description = "One's own business: settings, keys of programs, what was changed"),
+        (name = "client", description = "Clients who sign in with a code, and their own visits"),
+        (name = "admin", description = "The platform's operator"),
         (name = "platform", description = "The platform itself"),
     ),
 )]
@@ -39,7 +43,7 @@ impl utoipa::Modify for BearerScheme {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
-            .description(Some("The access token of POST /api/v1/login."))
+            .description(Some("The access token of POST /api/v1/login, or an API key `bk_…` where its scope allows."))
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));

@@ -1,16 +1,15 @@
 //! From errors of the domain to problems: one place, one exhaustive `match` for each.
 
-use booking::authority::KeyError;
+mod people;
+
 use booking::availability::Slot;
 use booking::booking::{CancelError, CreateError};
 use booking::business::SubdomainError;
 use booking::name::NameError;
-use booking::password::{PasswordError, SHORTEST};
 use booking::phone::PhoneError;
-use booking::session::SessionError;
 use booking::slots::{LONGEST_PAUSE, MOST_DAYS, MOST_PARTS, OfferError};
 use booking::store::StoreError;
-use booking::user::{LoginError, RegisterError};
+use booking::user::RegisterError;
 use booking::zone::Zone;
 
 use crate::http::problem::{ApiError, ProblemKind};
@@ -57,17 +56,6 @@ impl From<db::Error> for ApiError {
     }
 }
 
-impl From<PasswordError> for ApiError {
-    fn from(error: PasswordError) -> Self {
-        let field = "password";
-        match error {
-            PasswordError::TooShort => Self::field(field, "password-too-short", vec![("min", SHORTEST.to_string())]),
-            PasswordError::TooLong => Self::field(field, "password-too-long", Vec::new()),
-            PasswordError::Failed | _ => Self::caused(ProblemKind::Internal, &error),
-        }
-    }
-}
-
 impl From<SubdomainError> for ApiError {
     fn from(error: SubdomainError) -> Self {
         let code = match error {
@@ -92,37 +80,6 @@ impl From<RegisterError> for ApiError {
             RegisterError::SubdomainTaken => Self::new(ProblemKind::SubdomainTaken),
             RegisterError::Store(error) => error.into(),
             RegisterError::Zone(_) | _ => Self::caused(ProblemKind::Internal, &error),
-        }
-    }
-}
-
-impl From<LoginError> for ApiError {
-    fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::Rejected => Self::new(ProblemKind::WrongCredentials),
-            LoginError::Store(error) => error.into(),
-            LoginError::Password(_) | _ => Self::caused(ProblemKind::Internal, &error),
-        }
-    }
-}
-
-impl From<SessionError> for ApiError {
-    fn from(error: SessionError) -> Self {
-        match error {
-            SessionError::Ended | SessionError::Reused => Self::new(ProblemKind::RefreshTokenInvalid),
-            SessionError::Store(error) => error.into(),
-            _ => Self::caused(ProblemKind::Internal, &error),
-        }
-    }
-}
-
-impl From<KeyError> for ApiError {
-    fn from(error: KeyError) -> Self {
-        match error {
-            KeyError::Unknown => Self::new(ProblemKind::TokenInvalid),
-            KeyError::Expired => Self::new(ProblemKind::TokenExpired),
-            KeyError::Store(error) => error.into(),
-            _ => Self::caused(ProblemKind::Internal, &error),
         }
     }
 }

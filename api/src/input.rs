@@ -5,7 +5,7 @@ use booking::language::Language;
 use booking::zone::Zone;
 use jiff::civil::{Date, DateTime};
 
-use crate::http::problem::ApiError;
+use crate::http::problem::{ApiError, ProblemKind};
 
 /// Reads a date such as `2024-01-15` in `field`.
 ///
@@ -38,6 +38,47 @@ pub fn wall_time(field: &'static str, text: &str, zone: &Zone) -> Result<DateTim
         return Ok(zone.wall(Timestamp::from(instant)));
     }
     text.parse().map_err(|_| invalid())
+}
+
+/// Reads an instant such as `2024-01-15T14:00:00+05:00` in `field`.
+///
+/// # Errors
+///
+/// A field error that shows the form.
+pub fn instant(field: &'static str, text: &str) -> Result<Timestamp, ApiError> {
+    let invalid = |_| ApiError::field(field, "instant-invalid", Vec::new());
+    text.trim().parse::<jiff::Timestamp>().map(Timestamp::from).map_err(invalid)
+}
+
+/// Reads the number of a row in a path; `kind` is the answer to what is none.
+///
+/// # Errors
+///
+/// `kind`.
+pub fn id(text: &str, kind: ProblemKind) -> Result<i64, ApiError> {
+    text.parse().ok().filter(|id| *id > 0).ok_or(ApiError::new(kind))
+}
+
+/// Reads where a page begins.
+///
+/// # Errors
+///
+/// A field error.
+pub fn cursor(text: Option<&str>) -> Result<Option<i64>, ApiError> {
+    let read = |text: &str| text.parse().ok().filter(|id: &i64| *id > 0);
+    let invalid = || ApiError::field("cursor", "cursor-invalid", Vec::new());
+    text.map(|text| read(text).ok_or_else(invalid)).transpose()
+}
+
+/// Reads how many rows a page has: `default` where none are asked for, `most` at most.
+///
+/// # Errors
+///
+/// A field error.
+pub fn limit(asked: Option<u32>, default: u32, most: u32) -> Result<u32, ApiError> {
+    let limit = asked.unwrap_or(default);
+    let invalid = || ApiError::field("limit", "limit-invalid", vec![("max", most.to_string())]);
+    Some(limit).filter(|limit| (1..=most).contains(limit)).ok_or_else(invalid)
 }
 
 /// Reads a language code in `field`.

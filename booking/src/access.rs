@@ -111,7 +111,7 @@ impl Access {
     /// A client's number as they see it: in E.164 form with its plus, or its last two digits.
     #[must_use]
     pub fn phone(&self, phone: &Phone) -> String {
-        if self.sees.phones { format!("+{}", phone.expose()) } else { masked(phone.expose()) }
+        if self.sees.phones { format!("+{}", phone.expose()) } else { masked(phone) }
     }
 
     /// A text that somebody wrote, as they see it: with numbers hidden, what looks like one shows its last two digits.
@@ -130,8 +130,10 @@ impl Access {
 /// The fewest digits that are taken for a number: a local one without its area code is nobody's full number.
 const NUMBER_DIGITS: usize = 9;
 
-/// The last two digits.
-fn masked(digits: &str) -> String {
+/// A number's last two digits, for those who do not see it whole: `•••67`.
+#[must_use]
+pub fn masked(phone: &Phone) -> String {
+    let digits = phone.expose();
     let last = digits.len().saturating_sub(2);
     format!("•••{}", digits.get(last..).unwrap_or_default())
 }

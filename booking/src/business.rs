@@ -177,8 +177,8 @@ pub async fn create(
         connection,
         (BusinessId,),
         "insert into businesses
-             (subdomain, name, phone, address, time_zone, language, state, trial_ends_at, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id",
+             (subdomain, name, phone, address, time_zone, language, state, trial_ends_at, created_at, search)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id",
         new.subdomain.as_str(),
         new.name.as_str(),
         new.phone.expose(),
@@ -188,8 +188,14 @@ pub async fn create(
         new.state.as_str(),
         new.trial_ends_at,
         now,
+        search_text(new.name, new.subdomain, new.phone),
     )?;
     Ok(id)
+}
+
+/// What the operator's search looks in: SQLite folds the case of Latin letters only.
+pub(crate) fn search_text(name: &Name, subdomain: &Subdomain, phone: &Phone) -> String {
+    format!("{} {subdomain} {}", name.as_str().to_lowercase(), phone.expose())
 }
 
 /// The tenant with a subdomain; any text may be asked for.

@@ -11,6 +11,7 @@ use crate::business::{self, BusinessState, DEFAULT_ZONE, NewBusiness, Subdomain}
 use crate::clock::Timestamp;
 use crate::id::{BusinessId, MasterId, ServiceId};
 use crate::language::Language;
+use crate::master;
 use crate::name::Name;
 use crate::password::PasswordError;
 use crate::phone::Phone;
@@ -19,7 +20,6 @@ use crate::schedule::{self, ScheduleError, WeeklyInterval};
 use crate::service::{self, NewService};
 use crate::store::{StoreError, from_store};
 use crate::user::{self, Email, LoginError, NewUser, Role};
-use crate::{master, session};
 
 /// The subdomain of the demo salon.
 pub const SUBDOMAIN: &str = "demo";
@@ -115,16 +115,11 @@ pub async fn seed(platform: &Platform) -> Result<BusinessId, DemoError> {
 ///
 /// # Errors
 ///
-/// [`LoginError`], never [`LoginError::Rejected`].
+/// [`LoginError`]: the database, or no memory to check.
 pub async fn logins_work(platform: &Platform) -> Result<bool, LoginError> {
     for (email, password) in [ADMIN, OWNER] {
-        match user::login(platform, email, password).await {
-            Ok((_, token)) => {
-                session::end(platform, token.expose()).await?;
-                return Ok(true);
-            }
-            Err(LoginError::Rejected) => {}
-            Err(error) => return Err(error),
+        if user::password_is(platform, email, password).await? {
+            return Ok(true);
         }
     }
     Ok(false)

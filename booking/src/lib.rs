@@ -59,10 +59,15 @@ pub mod audit;
 pub mod authority;
 pub mod business;
 pub mod client;
+pub mod client_login;
+pub mod code;
 pub mod consent;
+pub mod invitation;
 pub mod password;
+pub mod profile;
 pub mod session;
 pub mod settings;
+pub mod tenants;
 pub mod user;
 
 // What, by whom, and when.

@@ -19,6 +19,8 @@ pub struct Policy {
     pub supported_languages: Vec<Language>,
     /// How long a login lasts without being used, in days (`REFRESH_TOKEN_EXPIRE_DAYS`).
     pub refresh_token_days: u32,
+    /// Where clients reach the platform (`PUBLIC_URL`), for links in messages; none sends no links.
+    pub public_url: Option<String>,
     /// The distance between two start times that are offered, in minutes.
     pub slot_step_minutes: u32,
     /// When clients are left alone.
@@ -40,6 +42,7 @@ impl Default for Policy {
             default_language: Language::Ru,
             supported_languages: vec![Language::Ru, Language::En, Language::Kk],
             refresh_token_days: 7,
+            public_url: None,
             slot_step_minutes: 30,
             quiet: QuietHours::default(),
             cold_per_day: 20,

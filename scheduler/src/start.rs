@@ -106,5 +106,6 @@ fn policy(settings: &Settings) -> Policy {
     if let Some(cold_per_day) = settings.policy.cold_per_day {
         policy.cold_per_day = cold_per_day;
     }
+    policy.public_url.clone_from(&settings.http.public_url);
     policy
 }

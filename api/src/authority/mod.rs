@@ -80,6 +80,22 @@ pub struct ClientSession {
     pub origin: Origin,
 }
 
+impl SignedIn {
+    /// Refuses the operator who acts in somebody's name: passwords and sessions are the user's own.
+    ///
+    /// # Errors
+    ///
+    /// 403.
+    pub fn must_be_themselves(&self) -> Result<(), ApiError> {
+        match self.origin.who {
+            Who::User { impersonator: None, .. } => Ok(()),
+            Who::User { .. } | Who::Client(_) | Who::ApiKey(_) | Who::System => {
+                Err(ApiError::new(ProblemKind::NotAllowed))
+            }
+        }
+    }
+}
+
 impl<S> Tenant<S> {
     /// Who acts, and from where, for the audit log.
     #[must_use]
@@ -157,7 +173,10 @@ impl<S: Admits> FromRequestParts<AppState> for Owner<S> {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let tenant = Tenant::from_request_parts(parts, state).await?;
-        if tenant.access.owns_business() { Ok(Self(tenant)) } else { Err(ApiError::new(ProblemKind::NotAllowed)) }
+        // A key that the owner gave this right to is let in by it.
+        let is_program = matches!(tenant.access.origin.who, Who::ApiKey(_));
+        let is_let_in = is_program || tenant.access.owns_business();
+        if is_let_in { Ok(Self(tenant)) } else { Err(ApiError::new(ProblemKind::NotAllowed)) }
     }
 }
 
@@ -267,12 +286,7 @@ fn check_state(business: &Business, parts: &Parts, state: &AppState) -> Result<(
 
 /// From where the request came; who acts is not known yet.
 fn origin(parts: &Parts) -> Origin {
-    let context = parts.extensions.get::<RequestContext>();
-    Origin {
-        who: Who::System,
-        address: context.map(|context| context.client),
-        request_id: context.map(|context| context.id.clone()),
-    }
+    parts.extensions.get::<RequestContext>().map_or_else(Origin::system, RequestContext::origin)
 }
 
 /// Whom the request's token names. A key names nobody.

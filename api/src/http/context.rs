@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use booking::access::{Origin, Who};
 use booking::language::Language;
 use scheduler::settings::Network;
 use tracing::Instrument;
@@ -30,6 +31,14 @@ pub struct RequestContext {
     pub language: Language,
     /// The client's address, past trusted proxies.
     pub client: IpAddr,
+}
+
+impl RequestContext {
+    /// From where a change comes, for the audit log; who acts is for the caller to fill in.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin { who: Who::System, address: Some(self.client), request_id: Some(self.id.clone()) }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for RequestContext {

@@ -39,6 +39,14 @@ pub struct Problem {
     /// The nearest free start times, where a slot was refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<SlotOut>,
+    /// The version that the request had seen, where it was stale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
+    pub sent_version: Option<i64>,
+    /// What is there now, as its own route shows it, where the request's version was stale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub current: Option<serde_json::Value>,
 }
 
 /// What is wrong with one field of a request.
@@ -92,6 +100,8 @@ problem_kinds! {
     TokenExpired = UNAUTHORIZED "token-expired";
     /// E-mail and password do not fit.
     WrongCredentials = UNAUTHORIZED "wrong-credentials";
+    /// The code from WhatsApp is wrong, used or too old.
+    CodeWrong = UNAUTHORIZED "code-wrong";
     /// The refresh token is unknown, used, revoked or expired.
     RefreshTokenInvalid = UNAUTHORIZED "refresh-token-invalid";
     /// The session was ended, or its user removed.
@@ -120,6 +130,14 @@ problem_kinds! {
     ClientNotFound = NOT_FOUND "client-not-found";
     /// There is no text of this event in this language.
     TextNotFound = NOT_FOUND "text-not-found";
+    /// The business has no such user.
+    UserNotFound = NOT_FOUND "user-not-found";
+    /// The link of an invitation is worth nothing, or the business has no such invitation.
+    InvitationNotFound = NOT_FOUND "invitation-not-found";
+    /// The business has no such key.
+    ApiKeyNotFound = NOT_FOUND "api-key-not-found";
+    /// The platform has no such tenant.
+    TenantNotFound = NOT_FOUND "tenant-not-found";
     /// The path exists, with other methods.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed";
     /// The request did not arrive in time.
@@ -128,6 +146,20 @@ problem_kinds! {
     SlotTaken = CONFLICT "slot-taken";
     /// An account has this e-mail.
     EmailTaken = CONFLICT "email-taken";
+    /// Somebody of the staff has this number.
+    PhoneTaken = CONFLICT "phone-taken";
+    /// Nobody would own the business any more.
+    LastOwner = CONFLICT "last-owner";
+    /// Too many invitations are open.
+    TooManyInvitations = CONFLICT "too-many-invitations";
+    /// The platform has no address for links.
+    NoPublicAddress = CONFLICT "no-public-address";
+    /// The business has too many keys.
+    TooManyKeys = CONFLICT "too-many-keys";
+    /// Somebody else changed the settings meanwhile.
+    SettingsChanged = CONFLICT "settings-changed";
+    /// The business is not on a trial.
+    NotOnTrial = CONFLICT "not-on-trial";
     /// A business has this subdomain.
     SubdomainTaken = CONFLICT "subdomain-taken";
     /// The time for cancelling is over.
@@ -170,6 +202,10 @@ problem_kinds! {
     RequestUnderWay = CONFLICT "request-under-way";
     /// The client address is over its limit.
     TooManyRequests = TOO_MANY_REQUESTS "too-many-requests";
+    /// Too many logins failed.
+    TooManyAttempts = TOO_MANY_REQUESTS "too-many-attempts";
+    /// Too many codes were asked for.
+    TooManyCodes = TOO_MANY_REQUESTS "too-many-codes";
     /// A fault of ours.
     Internal = INTERNAL_SERVER_ERROR "internal";
     /// The database is busy or away.
@@ -207,6 +243,8 @@ pub struct ApiError {
     parameters: Parameters,
     fields: Vec<FieldError>,
     alternatives: Vec<SlotOut>,
+    sent_version: Option<i64>,
+    current: Option<Box<serde_json::Value>>,
     retry_after: Option<u64>,
     cause: Option<String>,
 }
@@ -231,6 +269,8 @@ impl ApiError {
             parameters: Vec::new(),
             fields: Vec::new(),
             alternatives: Vec::new(),
+            sent_version: None,
+            current: None,
             retry_after: None,
             cause: None,
         }
@@ -267,6 +307,14 @@ impl ApiError {
     #[must_use]
     pub fn with_alternatives(mut self, alternatives: Vec<SlotOut>) -> Self {
         self.alternatives = alternatives;
+        self
+    }
+
+    /// Adds the version that the request had seen, and what is there now.
+    #[must_use]
+    pub fn with_versions(mut self, sent: Option<i64>, current: &impl Serialize) -> Self {
+        self.sent_version = sent;
+        self.current = serde_json::to_value(current).ok().map(Box::new);
         self
     }
 
@@ -308,6 +356,8 @@ impl ApiError {
             request_id: request_id.to_owned(),
             errors: errors.collect(),
             alternatives: self.alternatives.clone(),
+            sent_version: self.sent_version,
+            current: self.current.as_deref().cloned(),
         };
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();

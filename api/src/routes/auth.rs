@@ -4,12 +4,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use booking::platform::Platform;
 use booking::session::{self, RefreshToken};
-use booking::user::{self, Registration, User};
+use booking::user::{self, Credentials, LoginName, Registration, ResetRequest, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::authority::SignedIn;
+use crate::http::context::RequestContext;
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::token::{AccessTokens, Bearer};
@@ -22,6 +24,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(login_user))
         .routes(routes!(refresh_token))
         .routes(routes!(logout_user))
+        .routes(routes!(logout_everywhere))
+        .routes(routes!(request_password_reset))
+        .routes(routes!(reset_password))
 }
 
 /// A business to register, with its owner.
@@ -48,15 +53,52 @@ pub struct RegisterIn {
     subdomain: String,
 }
 
-/// Who signs in.
+/// Who signs in: by `email`, or by `phone`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoginIn {
     /// The address given at registration.
+    #[serde(default)]
     #[schema(example = "owner@demo.jazyl.tech")]
-    email: String,
+    email: Option<String>,
+    /// The number, as people write it.
+    #[serde(default)]
+    #[schema(example = "87771234567")]
+    phone: Option<String>,
+    /// Beside `phone`: the business, for who has a login at several.
+    #[serde(default)]
+    #[schema(example = "demo")]
+    subdomain: Option<String>,
     /// The password.
     #[schema(example = "demo123")]
+    password: String,
+}
+
+/// Whose password is forgotten.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetRequestIn {
+    /// The number, as people write it.
+    #[schema(example = "87771234567")]
+    phone: String,
+    /// The business, for who has a login at several; else the newest is meant.
+    #[serde(default)]
+    #[schema(example = "demo")]
+    subdomain: Option<String>,
+}
+
+/// A new password, by the code that went to the number.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetIn {
+    /// The number that the code went to.
+    #[schema(example = "87771234567")]
+    phone: String,
+    /// The code.
+    #[schema(example = "123456")]
+    code: String,
+    /// At least 8 characters.
+    #[schema(example = "correct horse battery", min_length = 8, max_length = 256)]
     password: String,
 }
 
@@ -65,7 +107,7 @@ pub struct LoginIn {
 #[serde(deny_unknown_fields)]
 pub struct RefreshIn {
     /// From the last login or refresh; good for one use.
-    refresh_token: String,
+    pub(super) refresh_token: String,
 }
 
 /// A new business and its owner's tokens.
@@ -98,6 +140,10 @@ pub struct UserOut {
     /// What they sign in with, unless it is their number.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
+    /// Their number, in E.164 form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "+77771234567")]
+    phone: Option<String>,
     /// Their name.
     full_name: String,
     /// `SUPER_ADMIN`, `OWNER`, `MANAGER`, `MASTER` or `CLIENT`.
@@ -155,7 +201,7 @@ async fn register_business(
     Ok((StatusCode::CREATED, axum::Json(out)))
 }
 
-/// Signs somebody in.
+/// Signs somebody in. Whoever fails too often waits, longer each time (429 with `Retry-After`).
 #[utoipa::path(
     post, path = "/api/v1/login", tag = "auth", request_body = LoginIn,
     responses(
@@ -166,9 +212,16 @@ async fn register_business(
 async fn login_user(
     State(platform): State<Platform>,
     State(tokens): State<AccessTokens>,
+    context: RequestContext,
     Json(form): Json<LoginIn>,
 ) -> Result<axum::Json<LoginOut>, ApiError> {
-    let (user, refresh) = user::login(&platform, &form.email, &form.password).await?;
+    let name = match (&form.email, &form.phone) {
+        (Some(email), None) => LoginName::Email(email),
+        (None, Some(phone)) => LoginName::Phone { phone, subdomain: form.subdomain.as_deref() },
+        (Some(_), Some(_)) | (None, None) => return Err(ApiError::field("email", "email-or-phone", Vec::new())),
+    };
+    let credentials = Credentials { name, password: &form.password, address: Some(context.client) };
+    let (user, refresh) = user::login(&platform, &credentials).await?;
     let tokens = issue(&platform, &tokens, &user, &refresh)?;
     Ok(axum::Json(LoginOut { user: user.into(), tokens }))
 }
@@ -203,20 +256,89 @@ async fn logout_user(State(platform): State<Platform>, Json(form): Json<RefreshI
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn issue(
+/// Ends all sessions of whoever asks, this one too, on every device.
+#[utoipa::path(
+    post, path = "/api/v1/logout-everywhere", tag = "auth", security(("bearer" = [])),
+    responses(
+        (status = 204, description = "All sessions have ended"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn logout_everywhere(State(platform): State<Platform>, somebody: SignedIn) -> Result<StatusCode, ApiError> {
+    somebody.must_be_themselves()?;
+    session::end_all(&platform, somebody.user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sends a code for a new password to a number's WhatsApp, if somebody of a staff has it. The answer does not tell.
+#[utoipa::path(
+    post, path = "/api/v1/password-reset", tag = "auth", request_body = ResetRequestIn,
+    responses(
+        (status = 202, description = "The code is on its way, if somebody has the number"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn request_password_reset(
+    State(platform): State<Platform>,
+    context: RequestContext,
+    Json(form): Json<ResetRequestIn>,
+) -> Result<StatusCode, ApiError> {
+    let request =
+        ResetRequest { phone: &form.phone, subdomain: form.subdomain.as_deref(), address: Some(context.client) };
+    user::request_reset(&platform, &request, context.language).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Sets a new password by the code, and ends all sessions. A code is good for 10 minutes and 5 tries.
+#[utoipa::path(
+    post, path = "/api/v1/password-reset/confirm", tag = "auth", request_body = ResetIn,
+    responses(
+        (status = 204, description = "The password is changed"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn reset_password(
+    State(platform): State<Platform>,
+    context: RequestContext,
+    Json(form): Json<ResetIn>,
+) -> Result<StatusCode, ApiError> {
+    user::reset(&platform, &form.phone, &form.code, &form.password, &context.origin()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Signs the tokens of a user's session.
+pub(super) fn issue(
     platform: &Platform,
     tokens: &AccessTokens,
     user: &User,
     refresh: &RefreshToken,
 ) -> Result<TokensOut, ApiError> {
     let bearer = Bearer::User { user: user.id, business: user.business_id, session: refresh.session() };
-    let access = tokens.issue(&bearer, platform.clock.real_now().seconds());
-    Ok(TokensOut {
-        access_token: access.map_err(|error| ApiError::caused(ProblemKind::Internal, &error))?,
-        refresh_token: refresh.expose().to_owned(),
-        token_type: "bearer",
-        expires_in: tokens.lifetime_seconds(),
-    })
+    TokensOut::sign(platform, tokens, &bearer, refresh)
+}
+
+impl TokensOut {
+    /// Signs the tokens of a session.
+    pub(super) fn sign(
+        platform: &Platform,
+        tokens: &AccessTokens,
+        bearer: &Bearer,
+        refresh: &RefreshToken,
+    ) -> Result<Self, ApiError> {
+        let access = tokens.issue(bearer, platform.clock.real_now().seconds());
+        Ok(Self {
+            access_token: access.map_err(|error| ApiError::caused(ProblemKind::Internal, &error))?,
+            refresh_token: refresh.expose().to_owned(),
+            token_type: "bearer",
+            expires_in: tokens.lifetime_seconds(),
+        })
+    }
+}
+
+impl LoginOut {
+    pub(super) fn new(user: User, tokens: TokensOut) -> Self {
+        Self { user: user.into(), tokens }
+    }
 }
 
 impl From<User> for UserOut {
@@ -224,6 +346,7 @@ impl From<User> for UserOut {
         Self {
             id: user.id.get(),
             email: user.email.map(|email| email.as_str().to_owned()),
+            phone: user.phone.map(|phone| format!("+{}", phone.expose())),
             full_name: user.full_name.as_str().to_owned(),
             role: user.role.as_str().to_owned(),
             business_id: user.business_id.map(booking::id::BusinessId::get),

@@ -1,7 +1,15 @@
 //! The routes, one file per resource.
 
+pub mod admin;
+pub mod api_keys;
+pub mod audit;
 pub mod auth;
 pub mod availability;
 pub mod bookings;
+pub mod client_login;
 pub mod health;
+pub mod invitations;
+pub mod me;
 pub mod public;
+pub mod settings;
+pub mod users;

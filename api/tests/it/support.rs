@@ -68,7 +68,9 @@ impl TestApi {
         let url = format!("sqlite://{}/booking.db", folder.path().display());
         let db = Db::connect(&url).await.expect("database opens");
         let clock = Arc::new(AtomicI64::new(NOW_MS));
-        let platform = Platform::open(db, Clock::fixed(clock.clone()), Entropy::seeded(7), Policy::default()).await;
+        let mut policy = Policy::default();
+        policy.public_url = Some("http://api.test".to_owned());
+        let platform = Platform::open(db, Clock::fixed(clock.clone()), Entropy::seeded(7), policy).await;
         let platform = platform.expect("platform opens");
         demo::seed(&platform).await.expect("demo is seeded");
         let texts = Arc::new(Texts::load());

@@ -8,7 +8,7 @@ use booking::clock::Timestamp;
 use booking::id::{BookingId, MasterId, ServiceId};
 use booking::outbox::{self, MessageKind, MessageState};
 use booking::slots::{self, Audience, Item, OfferError, Wanted};
-use booking::{business, schedule, user};
+use booking::{business, schedule};
 use db::testing::{on_each, on_sqlite};
 use jiff::civil::date;
 
@@ -153,7 +153,7 @@ async fn staff_may_overbook_on_purpose() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
         salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
-        let (owner, _) = user::login(&salon.platform, "owner@demo.jazyl.tech", "demo123").await.unwrap();
+        let (owner, _) = crate::people::login(&salon.platform, "owner@demo.jazyl.tech", "demo123").await.unwrap();
         let time = "2026-01-16T14:30:00";
         let staff = |overbook| Source::Staff { user_id: owner.id, overbook };
         let plain = salon.book_items(time, "87770000002", &[salon.cut()], staff(false)).await;

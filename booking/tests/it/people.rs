@@ -2,11 +2,21 @@
 
 use booking::business::{self, BusinessState};
 use booking::demo;
-use booking::session::{self, SessionError};
-use booking::user::{self, LoginError, RegisterError, Registration, Role};
+use booking::platform::Platform;
+use booking::session::{self, RefreshToken, SessionError};
+use booking::user::{self, Credentials, LoginError, LoginName, RegisterError, Registration, Role, User};
 use db::testing::on_each;
 
 use crate::salon::Salon;
+
+/// Logs in by e-mail address, from nowhere.
+pub(crate) async fn login(
+    platform: &Platform,
+    email: &str,
+    password: &str,
+) -> Result<(User, RefreshToken), LoginError> {
+    user::login(platform, &Credentials { name: LoginName::Email(email), password, address: None }).await
+}
 
 const FORM: Registration<'static> = Registration {
     email: "Aigul@Example.kz",
@@ -30,10 +40,10 @@ async fn an_owner_registers_and_logs_in() {
         assert!(booking::account::of_business(&mut connection, business.id).await.unwrap().is_some());
         drop(connection);
 
-        let (user, _) = user::login(&salon.platform, " aigul@example.kz", "correct horse").await.unwrap();
+        let (user, _) = login(&salon.platform, " aigul@example.kz", "correct horse").await.unwrap();
         assert_eq!((user.id, user.role, user.business_id), (owner.id, Role::Owner, owner.business_id));
         for (email, password) in [("aigul@example.kz", "wrong horse"), ("x@example.kz", "correct horse"), ("", "")] {
-            let refused = user::login(&salon.platform, email, password).await;
+            let refused = login(&salon.platform, email, password).await;
             assert!(matches!(refused, Err(LoginError::Rejected)), "{refused:?}");
         }
     })
@@ -81,8 +91,8 @@ async fn a_refresh_token_is_good_for_one_use() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
         let platform = &salon.platform;
-        let (user, first) = user::login(platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
-        let (_, other_login) = user::login(platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
+        let (user, first) = login(platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
+        let (_, other_login) = login(platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
         let (same, second) = session::refresh(platform, first.expose()).await.unwrap();
         assert_eq!(same.id, user.id);
         assert!(matches!(session::refresh(platform, "forged").await, Err(SessionError::Ended)));
@@ -93,13 +103,13 @@ async fn a_refresh_token_is_good_for_one_use() {
         session::end(platform, other_login.expose()).await.unwrap();
         assert!(matches!(session::refresh(platform, other_login.expose()).await, Err(SessionError::Ended)));
 
-        let (_, one) = user::login(platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
-        let (_, two) = user::login(platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
+        let (_, one) = login(platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
+        let (_, two) = login(platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
         session::end_all(platform, user.id).await.unwrap();
         for token in [one, two] {
             assert!(matches!(session::refresh(platform, token.expose()).await, Err(SessionError::Ended)));
         }
-        let (_, old) = user::login(platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
+        let (_, old) = login(platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
         salon.travel_hours(7 * 24);
         assert!(matches!(session::refresh(platform, old.expose()).await, Err(SessionError::Ended)), "it expires");
     })
@@ -111,7 +121,7 @@ async fn the_demo_is_set_up_once_and_found_out() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
         assert_eq!(demo::seed(&salon.platform).await.unwrap(), salon.business.id);
-        let (admin, _) = user::login(&salon.platform, demo::ADMIN.0, demo::ADMIN.1).await.unwrap();
+        let (admin, _) = login(&salon.platform, demo::ADMIN.0, demo::ADMIN.1).await.unwrap();
         assert_eq!((admin.role, admin.business_id), (Role::SuperAdmin, None));
         assert!(demo::logins_work(&salon.platform).await.unwrap());
         let mut tx = db.begin().await.unwrap();
@@ -127,7 +137,7 @@ async fn nobody_is_shown_by_debug() {
     db::testing::on_sqlite(async |db| {
         let salon = Salon::open(&db).await;
         let booking = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
-        let (user, token) = user::login(&salon.platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
+        let (user, token) = login(&salon.platform, demo::OWNER.0, demo::OWNER.1).await.unwrap();
         let phone: booking::phone::Phone = "77012223344".parse().unwrap();
         let mut connection = db.read().await.unwrap();
         let account = booking::account::of_business(&mut connection, salon.business.id).await.unwrap().unwrap();

@@ -65,6 +65,9 @@ create index refresh_tokens_session on refresh_tokens (session_id);
 
 -- Why the operator closed a business.
 alter table businesses add column suspended_reason text;
+-- What the operator's search looks in: name, subdomain and number in lower case.
+alter table businesses add column search text not null default '';
+update businesses set search = lower(name) || ' ' || subdomain || ' ' || phone;
 
 -- Links by which somebody joins the staff: each good for one use.
 create table invitations (

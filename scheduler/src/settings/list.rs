@@ -33,6 +33,18 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("API_ADDR", Some("127.0.0.1:8000"), "Where the REST API listens."),
     setting(
+        "PUBLIC_URL",
+        None,
+        "Where people reach the API, e.g. https://book.example.kz: what links in messages begin with. Absent: on the \
+         sandbox network http:// and API_ADDR, on the real one no links are sent and nobody can be invited.",
+    ),
+    setting(
+        "PUBLIC_DOMAIN",
+        None,
+        "A domain such as example.kz: a request to demo.example.kz means the business demo. Absent: only paths name a \
+         business.",
+    ),
+    setting(
         "COMPAT_ADDR",
         Some("127.0.0.1:3000"),
         "Where the five routes of the earlier WhatsApp service listen; they ask for no token, so \

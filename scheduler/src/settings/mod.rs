@@ -57,6 +57,10 @@ pub struct Settings {
 pub struct HttpSettings {
     /// Where the REST API listens.
     pub api: SocketAddr,
+    /// Where people reach the API, without a slash at its end; `None` sends no links.
+    pub public_url: Option<String>,
+    /// The domain whose labels are subdomains of businesses, in lower case.
+    pub public_domain: Option<String>,
     /// Where the routes of the earlier WhatsApp service listen; `None` closes them.
     pub compat: Option<SocketAddr>,
     /// Where Prometheus finds the metrics; `None` closes it.
@@ -190,7 +194,7 @@ impl Settings {
         Ok(Self {
             database,
             sqlite_full_sync: sqlite_full_sync(source)?,
-            http: http(source)?,
+            http: http(source, &network)?,
             tokens: tokens(source, secret)?,
             whatsapp: WhatsAppSettings {
                 enabled: source.flag("WHATSAPP_ENABLED")?,
@@ -272,13 +276,15 @@ fn given_secrets(source: &Source) -> Result<GivenSecrets, SettingsError> {
     Ok((secret, key.transpose()?))
 }
 
-fn http(source: &Source) -> Result<HttpSettings, SettingsError> {
+fn http(source: &Source, network: &WhatsAppNetwork) -> Result<HttpSettings, SettingsError> {
     let expected = "addresses or networks such as 10.0.0.0/8, separated by commas";
     let proxies = source
         .entries("TRUSTED_PROXIES")
         .map(|entry| Network::parse(entry).ok_or(invalid("TRUSTED_PROXIES", expected)));
     Ok(HttpSettings {
         api: address(source, "API_ADDR")?,
+        public_url: public_url(source, network)?,
+        public_domain: public_domain(source)?,
         compat: closable(source, "COMPAT_ADDR")?,
         metrics: closable(source, "METRICS_ADDR")?,
         rate_limit: rate_limit(source)?,
@@ -312,6 +318,30 @@ fn is_redis_url(url: &str) -> bool {
 /// An address, or `off`.
 fn closable(source: &Source, name: &'static str) -> Result<Option<SocketAddr>, SettingsError> {
     if source.value(name) == "off" { Ok(None) } else { address(source, name).map(Some) }
+}
+
+fn public_url(source: &Source, network: &WhatsAppNetwork) -> Result<Option<String>, SettingsError> {
+    let Some(text) = source.given("PUBLIC_URL") else {
+        let local = address(source, "API_ADDR")?;
+        return Ok(match network {
+            WhatsAppNetwork::Sandbox { .. } => Some(format!("http://{local}")),
+            WhatsAppNetwork::WhatsApp => None,
+        });
+    };
+    let text = text.trim_end_matches('/');
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_fine = |host: &&str| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']);
+    host.filter(is_fine).ok_or(invalid("PUBLIC_URL", "http:// or https:// and a host, without a path"))?;
+    Ok(Some(text.to_owned()))
+}
+
+fn public_domain(source: &Source) -> Result<Option<String>, SettingsError> {
+    let Some(text) = source.given("PUBLIC_DOMAIN") else { return Ok(None) };
+    let domain = text.trim_matches('.').to_ascii_lowercase();
+    let is_label =
+        |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_fine = domain.len() <= 200 && domain.split('.').all(is_label);
+    if is_fine { Ok(Some(domain)) } else { Err(invalid("PUBLIC_DOMAIN", "a domain such as example.kz")) }
 }
 
 fn tokens(source: &Source, secret: SecretString) -> Result<TokenSettings, SettingsError> {

@@ -1,0 +1,114 @@
+//! Clients who sign in with their number and a code, to see and manage their own visits.
+
+use std::net::IpAddr;
+
+use crate::business::{self, Business, BusinessState};
+use crate::code::{self, CodeError, CodeRequest, Opens};
+use crate::id::ClientId;
+use crate::language::Language;
+use crate::phone::{Phone, PhoneError};
+use crate::platform::Platform;
+use crate::session::{self, Holder, RefreshToken};
+use crate::store::{StoreError, from_store};
+
+/// Why a client did not sign in.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientLoginError {
+    /// No business has this subdomain.
+    #[error("no business has this subdomain")]
+    UnknownBusiness,
+    /// The business is suspended.
+    #[error("the business is suspended")]
+    Suspended,
+    /// The field `phone`.
+    #[error(transparent)]
+    Phone(#[from] PhoneError),
+    /// Too many codes were asked for.
+    #[error("too many codes were asked for")]
+    TooMany {
+        /// How long to wait.
+        seconds: u64,
+    },
+    /// The code is wrong, was used, or is worth nothing any more.
+    #[error("the code is wrong or its time is over")]
+    Code,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+from_store!(ClientLoginError);
+
+/// Sends a code to a client's number. Whether the business has such a client is not told.
+///
+/// # Errors
+///
+/// [`ClientLoginError`].
+pub async fn request_code(
+    platform: &Platform,
+    subdomain: &str,
+    phone: &str,
+    language: Language,
+    address: Option<IpAddr>,
+) -> Result<(), ClientLoginError> {
+    let phone: Phone = phone.parse()?;
+    let business = find(platform, subdomain).await?;
+    let client = client(platform, &business, &phone).await?;
+    let request = CodeRequest {
+        opens: Opens::Client,
+        business: Some(&business),
+        user_id: None,
+        known: client.is_some(),
+        phone: &phone,
+        language,
+        address,
+    };
+    code::send(platform, &request).await.map_err(|error| match error {
+        CodeError::TooMany { seconds } => ClientLoginError::TooMany { seconds },
+        CodeError::Store(error) => ClientLoginError::Store(error),
+    })
+}
+
+/// Signs a client in by the code that went to their number.
+///
+/// # Errors
+///
+/// [`ClientLoginError`].
+pub async fn login(
+    platform: &Platform,
+    subdomain: &str,
+    phone: &str,
+    code: &str,
+) -> Result<(Business, ClientId, RefreshToken), ClientLoginError> {
+    let phone: Phone = phone.parse()?;
+    let business = find(platform, subdomain).await?;
+    let client = client(platform, &business, &phone).await?;
+    let now = platform.clock.real_now();
+    let mut tx = platform.db.begin().await?;
+    let redeemed = code::redeem(&mut tx, Opens::Client, Some(business.id), &phone, code, now).await?;
+    let Some(client_id) = redeemed.and(client) else {
+        tx.commit().await?;
+        return Err(ClientLoginError::Code);
+    };
+    let holder = Holder::Client { id: client_id, business_id: business.id };
+    let refresh = session::begin(&mut tx, platform, holder).await?;
+    tx.commit().await?;
+    Ok((business, client_id, refresh))
+}
+
+async fn find(platform: &Platform, subdomain: &str) -> Result<Business, ClientLoginError> {
+    let business = business::by_subdomain(&mut platform.db.read().await?, subdomain).await?;
+    let business = business.ok_or(ClientLoginError::UnknownBusiness)?;
+    if business.state == BusinessState::Suspended { Err(ClientLoginError::Suspended) } else { Ok(business) }
+}
+
+async fn client(platform: &Platform, business: &Business, phone: &Phone) -> Result<Option<ClientId>, StoreError> {
+    let row = db::fetch_optional!(
+        &mut platform.db.read().await?,
+        (ClientId,),
+        "select id from clients where business_id = $1 and phone = $2",
+        business.id,
+        phone.expose(),
+    )?;
+    Ok(row.map(|(id,)| id))
+}
