@@ -1,19 +1,16 @@
 //! From errors of the domain to problems: one place, one exhaustive `match` for each.
 
+pub mod bookings;
 mod people;
 
-use booking::availability::Slot;
-use booking::booking::{CancelError, CreateError};
 use booking::business::SubdomainError;
 use booking::name::NameError;
 use booking::phone::PhoneError;
 use booking::slots::{LONGEST_PAUSE, MOST_DAYS, MOST_PARTS, OfferError};
 use booking::store::StoreError;
 use booking::user::RegisterError;
-use booking::zone::Zone;
 
 use crate::http::problem::{ApiError, ProblemKind};
-use crate::http::slot::SlotOut;
 
 /// A wrong phone number in `field`.
 #[must_use]
@@ -98,38 +95,5 @@ impl From<OfferError> for ApiError {
             OfferError::Store(error) => error.into(),
             _ => Self::caused(ProblemKind::Internal, &error),
         }
-    }
-}
-
-/// A refused booking; times are told on the wall clock of `zone`.
-#[must_use]
-pub fn create(error: CreateError, zone: &Zone) -> ApiError {
-    let slots = |nearest: &[Slot]| nearest.iter().map(|slot| SlotOut::new(slot, zone)).collect();
-    let wall = |at| zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string();
-    match error {
-        CreateError::Blocked => ApiError::new(ProblemKind::ClientBlocked),
-        CreateError::Suspended => ApiError::new(ProblemKind::BusinessClosed),
-        CreateError::Offer(error) => error.into(),
-        CreateError::NonExistentTime(_) => ApiError::new(ProblemKind::TimeSkipped),
-        CreateError::Past => ApiError::new(ProblemKind::TimePast),
-        CreateError::TooSoon { earliest } => ApiError::new(ProblemKind::TimeTooSoon).with("earliest", wall(earliest)),
-        CreateError::TooFar { latest } => ApiError::new(ProblemKind::TimeTooFar).with("latest", wall(latest)),
-        CreateError::Closed { nearest } => ApiError::new(ProblemKind::OutsideHours).with_alternatives(slots(&nearest)),
-        CreateError::SlotTaken { nearest } => ApiError::new(ProblemKind::SlotTaken).with_alternatives(slots(&nearest)),
-        CreateError::Store(error) => error.into(),
-        CreateError::Items | _ => ApiError::caused(ProblemKind::Internal, &error),
-    }
-}
-
-/// A refused cancellation, which is possible until `hours` before the visit.
-#[must_use]
-pub fn cancel(error: &CancelError, hours: u32) -> ApiError {
-    match error {
-        CancelError::NotFound => ApiError::new(ProblemKind::BookingNotFound),
-        CancelError::NotCancellable { .. } => ApiError::new(ProblemKind::BookingClosed),
-        CancelError::TooLate { .. } => ApiError::new(ProblemKind::CancellationTooLate).with("hours", hours.to_string()),
-        CancelError::Changed { .. } => ApiError::new(ProblemKind::BookingChanged),
-        CancelError::Store(error) => error.clone().into(),
-        _ => ApiError::caused(ProblemKind::Internal, error),
     }
 }

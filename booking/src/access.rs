@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use crate::booking::Actor;
 use crate::business::Business;
 use crate::id::{ApiKeyId, BusinessId, ClientId, MasterId, UserId};
 use crate::phone::Phone;
@@ -71,16 +70,6 @@ pub struct Access {
 }
 
 impl Access {
-    /// Them, as the log of a visit's changes names them.
-    #[must_use]
-    pub const fn actor(&self) -> Actor {
-        match self.origin.who {
-            Who::User { id, .. } => Actor::User(id),
-            Who::Client(_) => Actor::Client,
-            Who::ApiKey(_) | Who::System => Actor::System,
-        }
-    }
-
     /// Whether they run the business: its owner or a manager.
     #[must_use]
     pub const fn runs_business(&self) -> bool {

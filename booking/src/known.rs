@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use crate::booking::Asked;
 use crate::business::Business;
 use crate::id::BusinessId;
-use crate::slots::Item;
+use crate::slots::Part;
 
 /// The most businesses and the most kinds of visit that are remembered, about a kilobyte each. When there is no room,
 /// all are forgotten, and read again as they are asked for.
@@ -30,7 +30,7 @@ struct Memory {
 }
 
 /// What by whom on a date.
-type Visits = (BusinessId, Box<[Item]>, Date);
+type Visits = (BusinessId, Box<[Part]>, Date);
 
 impl Known {
     /// The business with a subdomain, in the form it is kept in.
@@ -39,8 +39,8 @@ impl Known {
     }
 
     /// What visits of a kind rest on, as of the business's revision.
-    pub(crate) fn asked(&self, business: &Business, items: &[Item], date: Date) -> Option<Arc<Asked>> {
-        let key = (business.id, items.into(), date);
+    pub(crate) fn asked(&self, business: &Business, parts: &[Part], date: Date) -> Option<Arc<Asked>> {
+        let key = (business.id, parts.into(), date);
         let memory = self.memory();
         let (revision, asked) = memory.visits.get(&key)?;
         (*revision == business.revision).then(|| Arc::clone(asked))
@@ -54,10 +54,10 @@ impl Known {
     }
 
     /// Remembers what was read after the business was.
-    pub(crate) fn learn_asked(&self, business: &Business, items: &[Item], date: Date, asked: Arc<Asked>) {
+    pub(crate) fn learn_asked(&self, business: &Business, parts: &[Part], date: Date, asked: Arc<Asked>) {
         let mut memory = self.memory();
         make_room(&mut memory.visits);
-        memory.visits.insert((business.id, items.into(), date), (business.revision, asked));
+        memory.visits.insert((business.id, parts.into(), date), (business.revision, asked));
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

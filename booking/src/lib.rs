@@ -5,8 +5,9 @@
 //! connection are the store; each names the tenant it works for, and another tenant's ids find nothing.
 //!
 //! ```
-//! use booking::booking::{NewBooking, Source};
-//! use booking::slots::Item;
+//! use booking::access::Origin;
+//! use booking::booking::{NewBooking, Party, Source};
+//! use booking::slots::Part;
 //! use booking::{booking as visits, business, clock::Clock, demo, entropy::Entropy, master, platform::Platform};
 //!
 //! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,18 +19,18 @@
 //! let salon = business::by_subdomain(&mut connection, "demo").await?.ok_or("no demo")?;
 //! let masters = master::active(&mut connection, salon.id).await?;
 //! let first = masters.first().ok_or("no master")?;
-//! let items = [Item { master_id: first.id, service_id: *first.services.first().ok_or("no service")? }];
+//! let service_id = *first.services.first().ok_or("no service")?;
+//! let parts = [Part { service_id, master_id: Some(first.id), pause_minutes: 0 }];
 //! drop(connection);
 //!
 //! let tomorrow = salon.zone.date(platform.clock.now()).tomorrow()?;
 //! let visit = NewBooking {
-//!     client_phone: &"8 777 987 65 43".parse()?,
-//!     client_name: &"Данияр".parse()?,
-//!     items: &items,
+//!     client: Party::Phone { phone: &"8 777 987 65 43".parse()?, name: Some(&"Данияр".parse()?) },
+//!     parts: &parts,
 //!     start: tomorrow.at(14, 0, 0, 0),
 //!     notes: &"".parse()?,
 //!     language: None,
-//!     source: Source::Public,
+//!     source: Source::Public { origin: &Origin::system(), hold: None },
 //! };
 //! let booked = visits::create(&platform, &salon, &visit).await?;
 //! assert_eq!(booked.wall_start, tomorrow.at(14, 0, 0, 0));
@@ -78,6 +79,8 @@ pub mod service;
 // Visits.
 pub mod availability;
 pub mod booking;
+pub mod hold;
+pub mod link;
 pub mod slots;
 
 // Messages.

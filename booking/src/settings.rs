@@ -82,6 +82,58 @@ pub struct VisitSettings {
     pub move_hours: Option<u32>,
     /// Whether a client's booking waits for the staff's word.
     pub staff_confirms: bool,
+    /// Hours after which one that waits for it expires, at the visit's start at the latest; 24 if absent.
+    pub pending_hours: Option<u32>,
+    /// Minutes for which a time is kept free while somebody fills in a form; 10 if absent.
+    pub hold_minutes: Option<u32>,
+    /// The most visits to come that one client may book by themselves; 5 if absent.
+    pub most_active: Option<u32>,
+    /// What becomes of a visit whose end nobody recorded.
+    pub after_visit: AfterVisit,
+    /// Hours after its end that it becomes so; 12 if absent.
+    pub after_visit_hours: Option<u32>,
+}
+
+/// What becomes of a visit whose end nobody recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterVisit {
+    /// It is completed.
+    #[default]
+    Complete,
+    /// It is completed if the client had arrived; else they did not come.
+    NoShow,
+    /// It stays as it is.
+    Leave,
+}
+
+impl VisitSettings {
+    /// Seconds after which a booking that nobody confirmed expires.
+    #[must_use]
+    pub fn pending_seconds(&self) -> i64 {
+        i64::from(self.pending_hours.unwrap_or(24)) * 3_600
+    }
+
+    /// Seconds for which a time is held.
+    #[must_use]
+    pub fn hold_seconds(&self) -> i64 {
+        i64::from(self.hold_minutes.unwrap_or(10)) * 60
+    }
+
+    /// The most visits to come that one client may book by themselves.
+    #[must_use]
+    pub fn most_active(&self) -> u32 {
+        self.most_active.unwrap_or(5)
+    }
+
+    /// Seconds after its end that a visit is done with by time; `None` when it is left as it is.
+    #[must_use]
+    pub fn after_visit_seconds(&self) -> Option<i64> {
+        match self.after_visit {
+            AfterVisit::Complete | AfterVisit::NoShow => Some(i64::from(self.after_visit_hours.unwrap_or(12)) * 3_600),
+            AfterVisit::Leave => None,
+        }
+    }
 }
 
 /// Which start times are offered.
@@ -152,6 +204,10 @@ impl Settings {
         };
         within("visits.cancel_hours", self.visits.cancel_hours, 0, 720)?;
         within("visits.move_hours", self.visits.move_hours, 0, 720)?;
+        within("visits.pending_hours", self.visits.pending_hours, 1, 720)?;
+        within("visits.hold_minutes", self.visits.hold_minutes, 1, 60)?;
+        within("visits.most_active", self.visits.most_active, 1, 100)?;
+        within("visits.after_visit_hours", self.visits.after_visit_hours, 0, 168)?;
         within("slots.step_minutes", self.slots.step_minutes.map(u32::from), 5, 240)?;
         within("messages.quiet_from", self.messages.quiet_from.map(u32::from), 0, 1439)?;
         within("messages.quiet_to", self.messages.quiet_to.map(u32::from), 0, 1439)?;

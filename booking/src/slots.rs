@@ -18,7 +18,7 @@ use crate::master;
 use crate::platform::Platform;
 use crate::store::{StoreError, from_store};
 use roster::Roster;
-pub(crate) use visit::Visit;
+pub(crate) use visit::{Leg, Visit};
 
 /// How many free times a refused booking offers instead.
 pub const ALTERNATIVES: usize = 5;
@@ -34,7 +34,7 @@ pub const LONGEST_PAUSE: u16 = 240;
 const MOST_CANDIDATES: usize = 32;
 
 /// One part of a visit: a service by a master.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
     /// What.
     pub service_id: ServiceId,
@@ -43,7 +43,7 @@ pub struct Item {
 }
 
 /// One part of a visit that is asked for: a service by a master, or by any who offers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Part {
     /// What.
     pub service_id: ServiceId,
@@ -140,8 +140,9 @@ pub async fn free(
         check(parts)?;
     }
     let grid = Grid::of(platform, business);
-    let roster = Roster::load(&mut platform.db.read().await?, business, wanted, grid, (from, to)).await?;
-    Ok(within(&roster, grid, platform.clock.now(), (from, to), audience))
+    let now = platform.clock.now();
+    let roster = Roster::load(&mut platform.db.read().await?, business, wanted, grid, (from, to), now).await?;
+    Ok(within(&roster, grid, now, (from, to), audience))
 }
 
 /// What is free at one time.
@@ -169,7 +170,7 @@ impl Candidates {
 
 /// The visits of these parts that are free at `start`, 32 at most, in the order in which to try them.
 ///
-/// What this finds may be taken a moment later: only writing it tells. Inside of a transaction that writes, it sees what
+/// Holds that are over by `now` are in nobody's way. What this finds may be taken a moment later: only writing it tells. Inside of a transaction that writes, it sees what
 /// that transaction sees.
 ///
 /// # Errors
@@ -180,11 +181,12 @@ pub async fn candidates(
     business: &Business,
     parts: &[Part],
     start: Timestamp,
+    now: Timestamp,
 ) -> Result<Candidates, OfferError> {
     check(parts)?;
     let date = business.zone.date(start);
     let grid = Grid { step_minutes: 1, no_gap: false };
-    let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (date, date)).await?;
+    let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (date, date), now).await?;
     let (notice, horizon_days) = roster.rules();
     let visits = roster.visits(business, start, MOST_CANDIDATES);
     Ok(Candidates { open: roster.is_open(start), visits, notice, horizon_days })
@@ -206,8 +208,9 @@ pub(crate) async fn nearest(
     let from = date.saturating_sub(Span::new().days(1));
     let to = date.saturating_add(Span::new().days(ALTERNATIVE_DAYS));
     let grid = Grid::of(platform, business);
-    let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (from, to)).await?;
-    let free = within(&roster, grid, platform.clock.now(), (from, to), Audience::Public);
+    let now = platform.clock.now();
+    let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (from, to), now).await?;
+    let free = within(&roster, grid, now, (from, to), Audience::Public);
     let mut slots: Vec<Slot> = free.into_iter().map(|free| free.slot).collect();
     slots.sort_by_key(|slot| (slot.at.since(wanted).saturating_abs(), slot.at));
     slots.truncate(ALTERNATIVES);
@@ -224,7 +227,12 @@ fn within(roster: &Roster, grid: Grid, now: Timestamp, dates: (Date, Date), audi
     roster.free(grid, dates, (now.plus(notice.max(1)), latest))
 }
 
-fn check(parts: &[Part]) -> Result<(), OfferError> {
+/// Whether there are as many parts as a visit may have, with pauses that it may have.
+///
+/// # Errors
+///
+/// [`OfferError::Parts`].
+pub(crate) fn check(parts: &[Part]) -> Result<(), OfferError> {
     let are_fine =
         (1..=MOST_PARTS).contains(&parts.len()) && parts.iter().all(|part| part.pause_minutes <= LONGEST_PAUSE);
     if are_fine { Ok(()) } else { Err(OfferError::Parts) }

@@ -1,6 +1,7 @@
 //! What every route shares: problems, languages, limits, tokens, extractors.
 
 pub mod context;
+pub mod etag;
 pub mod extract;
 pub mod idempotency;
 pub mod language;

@@ -166,6 +166,20 @@ problem_kinds! {
     CancellationTooLate = CONFLICT "cancellation-too-late";
     /// The booking is over or cancelled.
     BookingClosed = CONFLICT "booking-closed";
+    /// The status of the booking does not allow this step.
+    StepNotPossible = CONFLICT "step-not-possible";
+    /// A visit that has not begun is neither over nor missed.
+    VisitNotBegun = CONFLICT "visit-not-begun";
+    /// The time for moving is over.
+    MoveTooLate = CONFLICT "move-too-late";
+    /// The client has as many visits to come as they may book by themselves.
+    TooManyVisits = CONFLICT "too-many-visits";
+    /// The time is no longer held.
+    HoldOver = CONFLICT "hold-over";
+    /// The client address, or everybody together, holds as many times as they may.
+    TooManyHolds = TOO_MANY_REQUESTS "too-many-holds";
+    /// The link leads to no visit, or to one that is over.
+    VisitNotFound = NOT_FOUND "visit-not-found";
     /// Somebody else changed the booking meanwhile.
     BookingChanged = CONFLICT "booking-changed";
     /// The business takes no bookings at present.

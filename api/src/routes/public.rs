@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use booking::booking::{self as visits, NewBooking, Source};
+use booking::booking::{self as visits, NewBooking, Party, Source};
 use booking::business::{self, Business};
 use booking::id::{MasterId, ServiceId};
 use booking::name::{Name, Notes};
@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::errors;
+use crate::http::context::RequestContext;
 use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::slot::wall_text;
@@ -262,6 +263,7 @@ async fn list_masters(
 )]
 async fn create_booking(
     State(platform): State<Platform>,
+    context: RequestContext,
     Json(form): Json<BookingIn>,
 ) -> Result<(StatusCode, axum::Json<BookedOut>), ApiError> {
     let client_phone: Phone = form.client_phone.parse().map_err(|error| errors::phone("client_phone", error))?;
@@ -270,17 +272,17 @@ async fn create_booking(
     let language = form.language.as_deref().map(|code| input::language("language", code)).transpose()?;
     let business = business::known(&platform, &form.subdomain).await?;
     let business = business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))?;
+    let origin = context.origin();
     let new = NewBooking {
-        client_phone: &client_phone,
-        client_name: &client_name,
-        items: &[Item { service_id: ServiceId::new(form.service_id), master_id: MasterId::new(form.master_id) }],
+        client: Party::Phone { phone: &client_phone, name: Some(&client_name) },
+        parts: &[Item { service_id: ServiceId::new(form.service_id), master_id: MasterId::new(form.master_id) }.into()],
         start: input::wall_time("booking_date", &form.booking_date, &business.zone)?,
         notes: &notes,
         language,
-        source: Source::Public,
+        source: Source::Public { origin: &origin, hold: None },
     };
     let booked = visits::create(&platform, &business, &new).await;
-    let booked = booked.map_err(|error| errors::create(error, &business.zone))?;
+    let booked = booked.map_err(|error| errors::bookings::create(error, &business.zone))?;
     Ok((StatusCode::CREATED, axum::Json(BookedOut::new(&booked, &client_phone))))
 }
 

@@ -120,7 +120,7 @@ async fn missing_and_forged_tokens_are_told_apart() {
     let api = TestApi::start().await;
     let owner = api.login(demo::OWNER).await;
     for (method, path) in
-        [(Method::GET, "/api/v1/bookings"), (Method::GET, "/api/v1/booking/1"), (Method::DELETE, "/api/v1/booking/1")]
+        [(Method::GET, "/api/v1/bookings"), (Method::GET, "/api/v1/bookings/1"), (Method::DELETE, "/api/v1/booking/1")]
     {
         let missing = api.request(method.clone(), path, None, None).await;
         assert_problem(&missing, 401, "not-signed-in");

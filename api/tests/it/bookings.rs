@@ -19,7 +19,9 @@ async fn pages_follow_each_other_without_holes_or_doubles() {
     let api = TestApi::start().await;
     let owner = api.login(demo::OWNER).await;
     for day in 13..18 {
-        book(&api, &format!("2026-01-{day}T10:00:00")).await;
+        let mut visit = visit(&format!("2026-01-{day}T10:00:00"));
+        visit["client_phone"] = json!(format!("+77770000{day:03}"));
+        assert_eq!(api.post("/api/v1/public/booking", visit).await.status, StatusCode::CREATED);
     }
     let mut seen = Vec::new();
     let mut path = "/api/v1/bookings?limit=2".to_owned();
@@ -50,7 +52,7 @@ async fn an_owner_sees_a_booking_with_its_messages() {
     let api = TestApi::start().await;
     let owner = api.login(demo::OWNER).await;
     let id = book(&api, "2026-01-15T14:00:00").await;
-    let shown = api.request(Method::GET, &format!("/api/v1/booking/{id}"), Some(&owner), None).await;
+    let shown = api.request(Method::GET, &format!("/api/v1/bookings/{id}"), Some(&owner), None).await;
     assert_eq!(shown.body["client_phone"], "+77779876543");
     let messages = shown.body["messages"].as_array().expect("messages");
     let kinds: Vec<_> = messages.iter().map(|message| message["kind"].as_str().expect("kind")).collect();
@@ -68,7 +70,7 @@ async fn a_cancelled_visit_frees_its_time_and_its_reminders() {
     assert_eq!((cancelled.status, &cancelled.body["status"]), (StatusCode::OK, &json!("cancelled")));
     let again = api.request(Method::DELETE, &path, Some(&owner), None).await;
     assert_eq!((again.status, &again.body["code"]), (StatusCode::CONFLICT, &json!("booking-closed")));
-    let shown = api.request(Method::GET, &path, Some(&owner), None).await;
+    let shown = api.request(Method::GET, &format!("/api/v1/bookings/{id}"), Some(&owner), None).await;
     for message in shown.body["messages"].as_array().expect("messages") {
         let expected = if message["kind"] == "cancellation" { "planned" } else { "cancelled" };
         assert_eq!(message["status"], expected, "{message}");
@@ -98,12 +100,12 @@ async fn nobody_reaches_into_another_business() {
     let stranger = api.register("stranger").await;
     let list = api.request(Method::GET, "/api/v1/bookings", Some(&stranger), None).await;
     assert_eq!(list.body["bookings"], json!([]));
-    for method in [Method::GET, Method::DELETE] {
-        let answer = api.request(method, &format!("/api/v1/booking/{id}"), Some(&stranger), None).await;
+    for (method, path) in [(Method::GET, "bookings"), (Method::DELETE, "booking")] {
+        let answer = api.request(method, &format!("/api/v1/{path}/{id}"), Some(&stranger), None).await;
         assert_eq!((answer.status, &answer.body["code"]), (StatusCode::NOT_FOUND, &json!("booking-not-found")));
     }
     let owner = api.login(demo::OWNER).await;
-    let mine = api.request(Method::GET, &format!("/api/v1/booking/{id}"), Some(&owner), None).await;
+    let mine = api.request(Method::GET, &format!("/api/v1/bookings/{id}"), Some(&owner), None).await;
     assert_eq!(mine.body["status"], "confirmed");
 }
 

@@ -6,6 +6,7 @@ use db::Connection;
 use jiff::Span;
 
 use crate::availability::Calendar;
+use crate::booking::Windows;
 use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::id::{ClientId, MasterId};
@@ -13,14 +14,14 @@ use crate::language::Language;
 use crate::master::OfferRow;
 use crate::phone::Phone;
 use crate::schedule::{Plans, hours_sql};
-use crate::slots::{self, Item, OfferError, Visit};
+use crate::slots::{self, Item, OfferError, Part, Visit};
 use crate::store::StoreError;
 
 /// More days than the longest visit touches: ten parts of twelve hours.
 const MOST_DAYS: i64 = 7;
 const DAY_SECONDS: i64 = 86_400;
 
-/// Parameters: $1 business, $2 master, $3 service, $4 phone, $5 and $6 the first and last date.
+/// Parameters: $1 business, $2 master, $3 service, $4 phone, $5 and $6 the first and last date, $7 now.
 macro_rules! asked {
     ($hours:literal) => {
         concat!(
@@ -29,8 +30,11 @@ macro_rules! asked {
                  coalesce(o.buffer_before_minutes, s.buffer_before_minutes) as buffer_before_minutes,
                  coalesce(o.buffer_after_minutes, s.buffer_after_minutes) as buffer_after_minutes,
                  coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn, s.notice_minutes,
-                 s.horizon_days, c.id as client_id, c.language as client_language, c.blocked_at,
-                 c.service_stopped_at, (select ",
+                 s.horizon_days, s.cancel_hours, s.move_hours, c.id as client_id, c.language as client_language,
+                 c.blocked_at, c.service_stopped_at,
+                 (select count(*) from bookings b
+                  where b.client_id = c.id and b.starts_at > $7 and b.state in ('pending', 'confirmed')) as ahead,
+                 (select ",
             $hours,
             " from (",
             hours_sql!("$1", "$2", "$5", "$6"),
@@ -54,8 +58,24 @@ const POSTGRES: &str = asked!("json_agg(h)::text");
 /// What the business offers for the parts of a visit that begins on one date, and when the masters work then. It is the
 /// same for everybody.
 pub(crate) struct Asked {
-    pub(super) visit: Visit,
-    calendars: BTreeMap<MasterId, Calendar>,
+    /// The visits that it could be, in the order in which to try them: one where every master was named, else those that
+    /// seem free at the time that was asked for.
+    pub(super) visits: Vec<Visit>,
+    /// What the service of each part says about changing the visit.
+    pub(super) windows: Vec<Windows>,
+    /// Seconds before the visit by which it must be booked.
+    pub(super) notice: i64,
+    /// Days ahead that it can be booked.
+    pub(super) horizon_days: u32,
+    open: Open,
+}
+
+/// Whether somebody works at every part, free or not.
+enum Open {
+    /// To be looked up in the masters' calendars of the date.
+    Named(BTreeMap<MasterId, Calendar>),
+    /// Found out for the time that was asked for.
+    Anybody(bool),
 }
 
 /// How a client stands with the business. A new one, and most others, as by default.
@@ -67,33 +87,73 @@ pub(super) struct Standing {
     pub(super) is_blocked: bool,
     /// Whether they do not want to be written to.
     pub(super) is_stopped: bool,
+    /// How many visits to come they have.
+    pub(super) ahead: i64,
 }
 
 #[derive(sqlx::FromRow)]
 struct Row {
     #[sqlx(flatten)]
     offer: OfferRow,
+    #[sqlx(flatten)]
+    client: ClientRow,
+    cancel_hours: Option<i64>,
+    move_hours: Option<i64>,
+    hours: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct ClientRow {
     client_id: Option<ClientId>,
     client_language: Option<String>,
     blocked_at: Option<Timestamp>,
     service_stopped_at: Option<Timestamp>,
-    hours: Option<String>,
+    ahead: i64,
+}
+
+impl ClientRow {
+    fn read(self) -> Result<Standing, StoreError> {
+        let chosen = self.client_id.zip(self.client_language.as_deref());
+        let language = chosen.map(|(id, text)| Language::of_row(text, "clients", id.get())).transpose()?;
+        let (is_blocked, is_stopped) = (self.blocked_at.is_some(), self.service_stopped_at.is_some());
+        Ok(Standing { language, is_blocked, is_stopped, ahead: self.ahead })
+    }
 }
 
 impl Asked {
-    /// Looks it all up for a visit that begins at `start`, and how the client stands.
+    /// Looks it all up for a visit that begins at `start`.
     pub(super) async fn look_up(
         connection: &mut Connection,
         business: &Business,
-        items: &[Item],
-        phone: &Phone,
+        parts: &[Part],
+        phone: Option<&Phone>,
         start: Timestamp,
+        now: Timestamp,
+    ) -> Result<(Self, Standing), OfferError> {
+        slots::check(parts)?;
+        if parts.iter().all(|part| part.master_id.is_some()) {
+            Self::of_named(connection, business, parts, phone, start, now).await
+        } else {
+            Self::of_anybody(connection, business, parts, phone, start, now).await
+        }
+    }
+
+    /// Every master is named: one statement a part tells all.
+    async fn of_named(
+        connection: &mut Connection,
+        business: &Business,
+        parts: &[Part],
+        phone: Option<&Phone>,
+        start: Timestamp,
+        now: Timestamp,
     ) -> Result<(Self, Standing), OfferError> {
         let from = business.zone.date(start);
         let to = from.saturating_add(Span::new().days(MOST_DAYS));
-        let (mut offers, mut hours) = (Vec::with_capacity(items.len()), BTreeMap::new());
-        let mut standing = Standing::default();
-        for item in items {
+        let (mut offers, mut windows) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
+        let (mut hours, mut client) = (BTreeMap::new(), Standing::default());
+        for part in parts {
+            let Some(master_id) = part.master_id else { return Err(OfferError::UnknownMaster) };
+            let item = Item { service_id: part.service_id, master_id };
             let row = db::fetch_optional!(
                 connection,
                 Row,
@@ -102,22 +162,20 @@ impl Asked {
                 business.id,
                 item.master_id,
                 item.service_id,
-                phone.expose(),
+                phone.map(Phone::expose),
                 from.to_string(),
                 to.to_string(),
+                now,
             );
             let Some(row) = row.map_err(StoreError::from)? else {
-                return Err(slots::why_not(connection, business.id, *item).await?);
+                return Err(slots::why_not(connection, business.id, item).await?);
             };
-            if let Some((id, chosen)) = row.client_id.zip(row.client_language.as_deref()) {
-                standing.language = Some(Language::of_row(chosen, "clients", id.get())?);
-            }
-            standing.is_blocked |= row.blocked_at.is_some();
-            standing.is_stopped |= row.service_stopped_at.is_some();
+            client = row.client.read()?;
+            windows.push(Windows::of_row(row.cancel_hours, row.move_hours));
             hours.insert(item.master_id, Plans::parse(row.hours.as_deref(), item.master_id)?);
-            offers.push(row.offer.read(item.master_id, item.service_id)?);
+            offers.push((part.pause_minutes, row.offer.read(item.master_id, item.service_id)?));
         }
-        let visit = Visit::of_offers(offers);
+        let visit = Visit::new(offers);
         // However late on the first date it begins.
         let to = from.saturating_add(Span::new().days(1 + visit.seconds() / DAY_SECONDS));
         let mut calendars = BTreeMap::new();
@@ -125,11 +183,61 @@ impl Asked {
             let days = plans.days(*master_id, from, to)?;
             calendars.insert(*master_id, Calendar::new(&business.zone, days, Vec::new()));
         }
-        Ok((Self { visit, calendars }, standing))
+        let (notice, horizon_days) = (visit.notice, visit.horizon_days);
+        let open = Open::Named(calendars);
+        Ok((Self { visits: vec![visit], windows, notice, horizon_days, open }, client))
     }
 
-    /// Whether all masters work at their parts of the visit that begins at `start`, on the date it was looked up for.
+    /// Some part is by whoever is free.
+    async fn of_anybody(
+        connection: &mut Connection,
+        business: &Business,
+        parts: &[Part],
+        phone: Option<&Phone>,
+        start: Timestamp,
+        now: Timestamp,
+    ) -> Result<(Self, Standing), OfferError> {
+        let found = slots::candidates(connection, business, parts, start, now).await?;
+        let mut windows = Vec::with_capacity(parts.len());
+        for part in parts {
+            let row = db::fetch_optional!(
+                connection,
+                (Option<i64>, Option<i64>),
+                "select cancel_hours, move_hours from services where business_id = $1 and id = $2",
+                business.id,
+                part.service_id,
+            )?;
+            windows.push(row.map_or_else(Windows::default, |(cancel, moving)| Windows::of_row(cancel, moving)));
+        }
+        let row = db::fetch_optional!(
+            connection,
+            ClientRow,
+            "select c.id as client_id, c.language as client_language, c.blocked_at, c.service_stopped_at,
+                 (select count(*) from bookings b
+                  where b.client_id = c.id and b.starts_at > $3 and b.state in ('pending', 'confirmed')) as ahead
+             from clients p join clients c on c.business_id = p.business_id and c.id = coalesce(p.merged_into, p.id)
+             where p.business_id = $1 and p.phone = $2",
+            business.id,
+            phone.map(Phone::expose),
+            now,
+        )?;
+        let client = row.map_or_else(|| Ok(Standing::default()), ClientRow::read)?;
+        let (notice, horizon_days, open) = (found.notice, found.horizon_days, Open::Anybody(found.open));
+        Ok((Self { visits: found.visits, windows, notice, horizon_days, open }, client))
+    }
+
+    /// Whether somebody works at every part of the visit that begins at `start`, on the date it was looked up for.
     pub(super) fn is_open(&self, start: Timestamp) -> bool {
-        self.visit.all(&self.calendars, |calendar, leg| calendar.is_open(start.plus(leg.offset), leg.length))
+        match &self.open {
+            Open::Anybody(open) => *open,
+            Open::Named(calendars) => self.visits.iter().all(|visit| {
+                visit.all(calendars, |calendar, leg| calendar.is_open(start.plus(leg.offset), leg.length))
+            }),
+        }
+    }
+
+    /// The last instant at which the visit can begin, as seen now.
+    pub(super) fn latest(&self, now: Timestamp) -> Timestamp {
+        now.plus(i64::from(self.horizon_days).saturating_mul(86_400))
     }
 }

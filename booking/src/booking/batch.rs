@@ -10,10 +10,13 @@ use std::fmt::Write as _;
 use db::sqlx::{self, AssertSqlSafe, PgConnection, SqliteConnection};
 use db::{Engine, Tx};
 
+use crate::booking::transition::Remark;
 use crate::booking::write::{Draft, MessageRow, Outcome, SegmentRow};
+use crate::clock::Timestamp;
 use crate::consent::OPTED_OUT;
 use crate::id::{BookingId, ClientId, UserId};
 use crate::language::Language;
+use crate::phone::Phone;
 use crate::schema::NO_OVERLAP;
 use crate::store::StoreError;
 
@@ -66,16 +69,17 @@ fn rows(script: &mut String, before: &str, row: &str, count: usize, after: &str)
     script.push(';');
 }
 
-/// The script for so many visits, choices of a language, segments and messages. Its parameters have no numbers: they are bound in their order,
-/// through all of its statements, the last of which answers. Ids grow without gaps, because the transaction has the
+/// The script for so much of each. Its parameters have no numbers: they are bound in their order, through all of its
+/// statements, the last of which answers. Ids grow without gaps, because the transaction has the
 /// database to itself: those of the new visits are counted back from the highest.
-fn sqlite_script(visits: usize, choices: usize, segments: usize, messages: usize) -> String {
+fn sqlite_script(count: &Counts) -> String {
+    let Counts { visits, newcomers, choices, segments, messages, links } = *count;
     let mut script = String::with_capacity(2_048 + visits * 400 + segments * 60 + messages * 80);
     rows(
         &mut script,
         "insert into clients (business_id, phone, name, search, language, created_at, updated_at) values ",
         "(?, ?, ?, ?, ?, ?, ?)",
-        visits,
+        newcomers,
         " on conflict (business_id, phone) do nothing",
     );
     for _ in 0..choices {
@@ -88,12 +92,15 @@ fn sqlite_script(visits: usize, choices: usize, segments: usize, messages: usize
     rows(
         &mut script,
         "insert into bookings (version, business_id, client_id, client_name, state, starts_at, ends_at, wall_start,
-             time_zone, price_tiyn, language, notes, source, created_at) values ",
-        "((select 1 from businesses b join clients c on c.business_id = b.id and c.phone = ?
+             time_zone, price_tiyn, language, notes, source, due_at, created_at) values ",
+        "((select 1 from businesses b left join clients c on c.business_id = b.id and c.phone = ?
                where b.id = ? and b.revision = coalesce(?, b.revision)
-                   and (? or (coalesce(c.merged_into, c.blocked_at, c.service_stopped_at) is null
-                       and (c.language is null or c.language = coalesce(?, c.language))))),
-          ?, (select coalesce(merged_into, id) from clients where business_id = ? and phone = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   and (? or (c.id is not null and coalesce(c.merged_into, c.blocked_at, c.service_stopped_at) is null
+                       and (c.language is null or c.language = coalesce(?, c.language))
+                       and (select count(*) from bookings other where other.client_id = c.id and other.starts_at > ?
+                            and other.state in ('pending', 'confirmed')) < ?))),
+          ?, coalesce(?, (select coalesce(merged_into, id) from clients where business_id = ? and phone = ?)), ?, ?, ?, ?, ?,
+          ?, ?, ?, ?, ?, ?, ?)",
         visits,
         "",
     );
@@ -107,7 +114,7 @@ fn sqlite_script(visits: usize, choices: usize, segments: usize, messages: usize
     );
     rows(
         &mut script,
-        "insert into booking_transitions (booking_id, business_id, version, to_state, actor, actor_user_id, reason, at)
+        "insert into booking_transitions (booking_id, business_id, version, to_state, actor, actor_id, remark, at)
          values ",
         "((select max(id) from bookings) - ?, ?, 1, ?, ?, ?, ?, ?)",
         visits,
@@ -122,47 +129,86 @@ fn sqlite_script(visits: usize, choices: usize, segments: usize, messages: usize
         messages,
         "",
     );
+    rows(
+        &mut script,
+        "insert into visit_links (booking_id, business_id, token_hash, created_at) values ",
+        "((select max(id) from bookings) - ?, ?, ?, ?)",
+        links,
+        "",
+    );
+    rows(
+        &mut script,
+        "insert into audit_log (entity_id, entity, action, business_id, at, actor, actor_id, impersonator_id, address,
+             request_id, new) values ",
+        "((select max(id) from bookings) - ?, 'booking', 'create', ?, ?, ?,
+          coalesce(?, (select client_id from bookings where ? = 'client' and id = (select max(id) from bookings) - ?)),
+          ?, ?, ?, ?)",
+        visits,
+        "",
+    );
     script.push_str("select id, client_id from bookings order by id desc limit ?");
     script
+}
+
+/// How much of each a script has room for.
+struct Counts {
+    visits: usize,
+    newcomers: usize,
+    choices: usize,
+    segments: usize,
+    messages: usize,
+    links: usize,
 }
 
 async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<Vec<Outcome>, sqlx::Error> {
     let (segments, messages) = (all_segments(drafts), all_messages(drafts));
     let count = i64::try_from(drafts.len()).unwrap_or(i64::MAX);
-    let choices = || drafts.iter().filter_map(|draft| Some((draft, draft.chosen?)));
-    let script = sqlite_script(drafts.len(), choices().count(), segments.len(), messages.len());
-    let mut query = sqlx::query_as::<sqlx::Sqlite, (BookingId, ClientId)>(AssertSqlSafe(script));
-    for draft in drafts {
+    let newcomers = || drafts.iter().filter_map(|draft| Some((draft, draft.newcomer()?)));
+    let choices = || newcomers().filter_map(|(draft, phone)| Some((draft, phone, draft.chosen?)));
+    let links = || (1..).zip(drafts).filter_map(|(number, draft)| Some((number, draft, draft.link.as_ref()?)));
+    let script = sqlite_script(&Counts {
+        visits: drafts.len(),
+        newcomers: newcomers().count(),
+        choices: choices().count(),
+        segments: segments.len(),
+        messages: messages.len(),
+        links: links().count(),
+    });
+    let mut query = sqlx::query_as::<sqlx::Sqlite, (BookingId, Option<ClientId>)>(AssertSqlSafe(script));
+    for (draft, phone) in newcomers() {
         let booking = &draft.booking;
         query = query
             .bind(booking.business_id)
-            .bind(draft.phone.expose())
-            .bind(booking.client_name.as_str())
-            .bind(draft.search.as_str())
+            .bind(phone.expose())
+            .bind(draft.name())
+            .bind(draft.search.as_deref())
             .bind(draft.chosen.map(Language::as_str))
             .bind(booking.created_at)
             .bind(booking.created_at);
     }
-    for (draft, chosen) in choices() {
+    for (draft, phone, chosen) in choices() {
         query = query
             .bind(chosen.as_str())
             .bind(draft.booking.created_at)
             .bind(draft.booking.business_id)
-            .bind(draft.phone.expose())
+            .bind(phone.expose())
             .bind(chosen.as_str());
     }
     for draft in drafts {
         let booking = &draft.booking;
         query = query
-            .bind(draft.phone.expose())
+            .bind(phone(draft))
             .bind(booking.business_id)
             .bind(draft.assumed.revision)
             .bind(draft.assumed.client.is_none())
             .bind(language_of_any(draft))
+            .bind(booking.created_at)
+            .bind(most_active(draft))
             .bind(booking.business_id)
+            .bind(booking.client_id)
             .bind(booking.business_id)
-            .bind(draft.phone.expose())
-            .bind(booking.client_name.as_str())
+            .bind(phone(draft))
+            .bind(draft.name())
             .bind(booking.state.as_str())
             .bind(booking.starts_at)
             .bind(booking.ends_at)
@@ -172,6 +218,7 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(booking.language.as_str())
             .bind(booking.notes.as_str())
             .bind(draft.origin.source)
+            .bind(draft.due_at)
             .bind(booking.created_at);
     }
     for Part { number, draft, row } in &segments {
@@ -186,7 +233,7 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(row.busy_from)
             .bind(row.busy_to)
             .bind(row.price_tiyn)
-            .bind(draft.origin.overbooked);
+            .bind(draft.is_overbooked());
     }
     for (number, draft) in (1..).zip(drafts) {
         let booking = &draft.booking;
@@ -195,8 +242,8 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(booking.business_id)
             .bind(booking.state.as_str())
             .bind(draft.origin.actor)
-            .bind(draft.origin.user_id)
-            .bind(reason(draft))
+            .bind(draft.origin.actor_id)
+            .bind(remark(draft))
             .bind(booking.created_at);
     }
     for Part { number, draft, row } in &messages {
@@ -208,7 +255,7 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(row.kind)
             .bind(row.dedup_key.as_str())
             .bind(row.wa_message_id.as_str())
-            .bind(draft.phone.expose())
+            .bind(phone(draft))
             .bind(row.text.as_str())
             .bind(booking.language.as_str())
             .bind(state(draft))
@@ -217,6 +264,25 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(row.due_at)
             .bind(row.expires_at)
             .bind(booking.created_at);
+    }
+    for (number, draft, hash) in links() {
+        let booking = &draft.booking;
+        query = query.bind(count - number).bind(booking.business_id).bind(hash.as_slice()).bind(booking.created_at);
+    }
+    for (number, draft) in (1..).zip(drafts) {
+        let (booking, origin) = (&draft.booking, &draft.origin);
+        query = query
+            .bind(count - number)
+            .bind(booking.business_id)
+            .bind(booking.created_at)
+            .bind(origin.actor)
+            .bind(origin.actor_id)
+            .bind(origin.actor)
+            .bind(count - number)
+            .bind(origin.impersonator)
+            .bind(origin.address.as_deref())
+            .bind(origin.request_id.as_deref())
+            .bind(draft.audit());
     }
     let rows = query.bind(count).fetch_all(connection).await?;
     Ok(rows.into_iter().rev().map(|(id, client_id)| Outcome::Booked { id, client_id }).collect())
@@ -232,15 +298,20 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
 const POSTGRES: &str = "
 with draft as materialized (
     select given.*, b.id is not null and (is_read or (coalesce(c.merged_into, c.blocked_at, c.service_stopped_at) is null
-            and (c.language is null or c.language = coalesce(assumed_language, c.language)))) as is_so,
-        coalesce(c.merged_into, c.id) as client_id, a.id as account_id, nextval('bookings_id_seq') as id
+            and (c.language is null or c.language = coalesce(assumed_language, c.language))
+            and (c.id is null or (select count(*) from bookings other where other.client_id = c.id
+                and other.starts_at > given.created_at and other.state in ('pending', 'confirmed')) < most_active)))
+            as is_so,
+        coalesce(known_id, c.merged_into, c.id) as client_id, a.id as account_id, nextval('bookings_id_seq') as id
     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
             $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[],
             $17::bigint[], $18::text[], $19::bigint[], $20::bigint[], $38::boolean[], $39::text[], $40::text[],
-            $41::text[])
+            $41::text[], $42::bigint[], $43::bigint[], $44::bigint[], $45::bytea[], $46::bigint[], $47::text[],
+            $48::text[], $49::text[])
         with ordinality as given (business_id, revision, assumed_language, phone, name, chosen, state, starts_at,
-            ends_at, wall_start, time_zone, price_tiyn, language, notes, source, actor, user_id, reason, created_at,
-            segments, is_read, search, message_state, message_error, number)
+            ends_at, wall_start, time_zone, price_tiyn, language, notes, source, actor, actor_id, remark, created_at,
+            segments, is_read, search, message_state, message_error, most_active, known_id, acts_at, link,
+            impersonator_id, address, request_id, audit, number)
         left join businesses b on b.id = given.business_id and b.revision = coalesce(given.revision, b.revision)
         left join clients c on c.business_id = given.business_id and c.phone = given.phone
         left join accounts a on a.business_id = given.business_id
@@ -260,14 +331,14 @@ with draft as materialized (
 ), newcomer as (
     insert into clients (business_id, phone, name, search, language, created_at, updated_at)
     select distinct on (business_id, phone) business_id, phone, name, search, chosen, created_at, created_at
-    from winner where client_id is null order by business_id, phone, number
+    from winner where client_id is null and phone is not null order by business_id, phone, number
     on conflict (business_id, phone) do update set updated_at = excluded.updated_at
     returning id, business_id, phone
 ), booked as (
     insert into bookings (id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start,
-        time_zone, price_tiyn, language, notes, source, created_at)
+        time_zone, price_tiyn, language, notes, source, due_at, created_at)
     select winner.id, winner.business_id, coalesce(client_id, newcomer.id), name, state, 1, starts_at, ends_at,
-        wall_start, time_zone, price_tiyn, language, notes, source, created_at
+        wall_start, time_zone, price_tiyn, language, notes, source, acts_at, created_at
     from winner left join newcomer on newcomer.business_id = winner.business_id and newcomer.phone = winner.phone
     order by number
     returning id, client_id
@@ -276,8 +347,17 @@ with draft as materialized (
     from winner where clients.business_id = winner.business_id and clients.id = client_id
         and chosen is not null and clients.language is distinct from chosen
 ), transition as (
-    insert into booking_transitions (business_id, booking_id, version, to_state, actor, actor_user_id, reason, at)
-    select business_id, id, 1, state, actor, user_id, reason, created_at from winner
+    insert into booking_transitions (business_id, booking_id, version, to_state, actor, actor_id, remark, at)
+    select business_id, id, 1, state, actor, actor_id, remark, created_at from winner
+), link as (
+    insert into visit_links (token_hash, business_id, booking_id, created_at)
+    select link, business_id, id, created_at from winner where link is not null
+), audit as (
+    insert into audit_log (business_id, at, actor, actor_id, impersonator_id, address, request_id, entity, entity_id,
+        action, new)
+    select winner.business_id, created_at, actor, coalesce(actor_id, case when actor = 'client' then booked.client_id end),
+        impersonator_id, address, request_id, 'booking', winner.id, 'create', audit
+    from winner join booked on booked.id = winner.id
 ), message as (
     insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
         state, error, due_at, next_at, expires_at, created_at)
@@ -295,8 +375,8 @@ async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Ve
         .bind(column(drafts, |draft| draft.booking.business_id.get()))
         .bind(column(drafts, |draft| draft.assumed.revision))
         .bind(column(drafts, |draft| language_of_any(draft)))
-        .bind(column(drafts, |draft| draft.phone.expose()))
-        .bind(column(drafts, |draft| draft.booking.client_name.as_str()))
+        .bind(column(drafts, |draft| phone(draft)))
+        .bind(column(drafts, |draft| draft.name()))
         .bind(column(drafts, |draft| draft.chosen.map(Language::as_str)))
         .bind(column(drafts, |draft| draft.booking.state.as_str()))
         .bind(column(drafts, |draft| draft.booking.starts_at.seconds()))
@@ -308,8 +388,8 @@ async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Ve
         .bind(column(drafts, |draft| draft.booking.notes.as_str()))
         .bind(column(drafts, |draft| draft.origin.source))
         .bind(column(drafts, |draft| draft.origin.actor))
-        .bind(column(drafts, |draft| draft.origin.user_id.map(UserId::get)))
-        .bind(column(drafts, |draft| reason(draft)))
+        .bind(column(drafts, |draft| draft.origin.actor_id))
+        .bind(column(drafts, |draft| remark(draft)))
         .bind(column(drafts, |draft| draft.booking.created_at.seconds()))
         .bind(column(drafts, |draft| i64::try_from(draft.segments.len()).unwrap_or(i64::MAX)))
         .bind(column(&segments, |segment| segment.number))
@@ -321,7 +401,7 @@ async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Ve
         .bind(column(&segments, |segment| segment.row.busy_from.seconds()))
         .bind(column(&segments, |segment| segment.row.busy_to.seconds()))
         .bind(column(&segments, |segment| segment.row.price_tiyn))
-        .bind(column(&segments, |segment| segment.draft.origin.overbooked))
+        .bind(column(&segments, |segment| segment.draft.is_overbooked()))
         .bind(column(&messages, |message| message.number))
         .bind(column(&messages, |message| message.row.kind))
         .bind(column(&messages, |message| message.row.dedup_key.as_str()))
@@ -330,13 +410,21 @@ async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Ve
         .bind(column(&messages, |message| message.row.due_at.seconds()))
         .bind(column(&messages, |message| message.row.expires_at.seconds()))
         .bind(column(drafts, |draft| draft.assumed.client.is_none()))
-        .bind(column(drafts, |draft| draft.search.as_str()))
+        .bind(column(drafts, |draft| draft.search.as_deref()))
         .bind(column(drafts, |draft| state(draft)))
-        .bind(column(drafts, |draft| draft.is_stopped.then_some(OPTED_OUT)));
-    let outcome = |(id, client_id, is_so): (Option<BookingId>, Option<ClientId>, bool)| match (id, client_id) {
-        (Some(id), Some(client_id)) => Outcome::Booked { id, client_id },
-        _ if is_so => Outcome::Taken,
-        _ => Outcome::Moved,
+        .bind(column(drafts, |draft| draft.is_stopped.then_some(OPTED_OUT)))
+        .bind(column(drafts, |draft| most_active(draft)))
+        .bind(column(drafts, |draft| draft.booking.client_id.map(ClientId::get)))
+        .bind(column(drafts, |draft| draft.due_at.map(Timestamp::seconds)))
+        .bind(column(drafts, |draft| draft.link.map(Vec::from)))
+        .bind(column(drafts, |draft| draft.origin.impersonator.map(UserId::get)))
+        .bind(column(drafts, |draft| draft.origin.address.as_deref()))
+        .bind(column(drafts, |draft| draft.origin.request_id.as_deref()))
+        .bind(column(drafts, |draft| draft.audit()));
+    let outcome = |(id, client_id, is_so): (Option<BookingId>, Option<ClientId>, bool)| match id {
+        Some(id) => Outcome::Booked { id, client_id },
+        None if is_so => Outcome::Taken,
+        None => Outcome::Moved,
     };
     Ok(query.fetch_all(connection).await?.into_iter().map(outcome).collect())
 }
@@ -369,10 +457,18 @@ fn language_of_any(draft: &Draft) -> Option<&'static str> {
     draft.assumed.client.and_then(|client| client.language).map(Language::as_str)
 }
 
+fn most_active(draft: &Draft) -> i64 {
+    draft.assumed.client.map_or(i64::MAX, |client| i64::from(client.most_active))
+}
+
+fn phone(draft: &Draft) -> Option<&str> {
+    draft.booking.client_phone.as_ref().map(Phone::expose)
+}
+
 fn state(draft: &Draft) -> &'static str {
     if draft.is_stopped { "cancelled" } else { "planned" }
 }
 
-fn reason(draft: &Draft) -> Option<&'static str> {
-    draft.origin.overbooked.then_some("overbooked")
+fn remark(draft: &Draft) -> Option<&'static str> {
+    draft.origin.remark.map(Remark::as_str)
 }

@@ -2,36 +2,38 @@
 
 use std::sync::Arc;
 
+use db::Connection;
 use jiff::civil::DateTime;
 
+use crate::access::{Access, Origin};
 use crate::availability::Slot;
 use crate::booking::asked::{Asked, Standing};
-use crate::booking::messages;
+use crate::booking::batch;
+use crate::booking::messages::{Planned, Writer};
 use crate::booking::write::{AnyClient, Assumed, Draft, Outcome};
-use crate::booking::{Booking, BookingState, Segment};
+use crate::booking::{Booking, BookingState, Segment, Windows};
 use crate::business::{self, Business};
+use crate::client::contact::{self, Contact};
 use crate::clock::Timestamp;
-use crate::id::{BookingId, ClientId, UserId};
+use crate::hold::{self, HoldToken};
+use crate::id::{BookingId, ClientId};
 use crate::language::Language;
+use crate::link::LinkToken;
 use crate::name::{Name, Notes};
 use crate::phone::Phone;
 use crate::platform::Platform;
-use crate::slots::{Item, OfferError, Visit};
+use crate::slots::{self, Leg, OfferError, Part, Visit};
 use crate::store::{StoreError, from_store};
+use crate::text::Event;
 use crate::zone::NonExistentTime;
-
-/// The most parts of one visit.
-const MOST_ITEMS: usize = 10;
 
 /// A visit to be.
 #[derive(Debug, Clone)]
 pub struct NewBooking<'a> {
-    /// The client's number.
-    pub client_phone: &'a Phone,
-    /// The client's name.
-    pub client_name: &'a Name,
-    /// What by whom, one after the other.
-    pub items: &'a [Item],
+    /// Whom it is for.
+    pub client: Party<'a>,
+    /// What by whom, or by anybody, one after the other.
+    pub parts: &'a [Part],
     /// When, on the salon's wall clock.
     pub start: DateTime,
     /// What the client adds in words.
@@ -39,21 +41,71 @@ pub struct NewBooking<'a> {
     /// What the client wants to be written to in; remembered.
     pub language: Option<Language>,
     /// Who books.
-    pub source: Source,
+    pub source: Source<'a>,
+}
+
+/// Whom a visit is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Party<'a> {
+    /// Somebody with a number: the business's client with it, or a new one.
+    Phone {
+        /// The number.
+        phone: &'a Phone,
+        /// What they are called in this visit; a new client needs a name.
+        name: Option<&'a Name>,
+    },
+    /// A client of the business.
+    Known(ClientId),
+    /// Somebody who came in, whom nobody writes down.
+    WalkIn {
+        /// What they are called in this visit.
+        name: Option<&'a Name>,
+    },
 }
 
 /// Who books, and what they may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
     /// The client, within the services' notice and horizon and the masters' hours.
-    Public,
-    /// Somebody of the staff, at any time to come.
+    Public {
+        /// From where.
+        origin: &'a Origin,
+        /// The time they keep free, which becomes the visit.
+        hold: Option<&'a HoldToken>,
+    },
+    /// Somebody of the staff or a program of theirs, at any time to come, for a master whose calendar they see.
     Staff {
         /// Who.
-        user_id: UserId,
+        access: &'a Access,
         /// On purpose over other visits, or outside of the masters' hours. It is logged.
         overbook: bool,
     },
+}
+
+impl<'a> Source<'a> {
+    /// Who it is and from where.
+    pub(super) const fn origin(self) -> &'a Origin {
+        match self {
+            Self::Public { origin, .. } => origin,
+            Self::Staff { access, .. } => &access.origin,
+        }
+    }
+
+    /// The time they keep free.
+    const fn hold(self) -> Option<&'a HoldToken> {
+        match self {
+            Self::Public { hold, .. } => hold,
+            Self::Staff { .. } => None,
+        }
+    }
+
+    /// Whether they may book the masters whom a visit was given.
+    fn may_serve(self, visit: &Visit) -> bool {
+        match self {
+            Self::Public { .. } => true,
+            Self::Staff { access, .. } => visit.legs.iter().all(|leg| access.sees_master(leg.master_id)),
+        }
+    }
 }
 
 /// Why a visit could not be booked. Nothing was changed.
@@ -63,9 +115,6 @@ pub enum CreateError {
     /// The business takes no bookings at present.
     #[error("the business takes no bookings at present")]
     Suspended,
-    /// There is nothing to book, or more than ten parts.
-    #[error("a visit has one to ten parts")]
-    Items,
     /// The business does not offer it.
     #[error(transparent)]
     Offer(#[from] OfferError),
@@ -99,9 +148,30 @@ pub enum CreateError {
         /// The nearest free times.
         nearest: Vec<Slot>,
     },
+    /// Over other visits only masters who are named can be booked.
+    #[error("a visit over others needs its masters named")]
+    MasterNeeded,
     /// The business does not let this client book on their own.
     #[error("the client cannot book on their own")]
     Blocked,
+    /// The calendar is not theirs to write in.
+    #[error("this master's calendar is not theirs")]
+    NotTheirs,
+    /// The business has no such client.
+    #[error("the business has no such client")]
+    UnknownClient,
+    /// A client who is new needs a name.
+    #[error("a new client needs a name")]
+    Nameless,
+    /// The client has as many visits to come as they may book by themselves.
+    #[error("the client has {most} visits to come already")]
+    TooMany {
+        /// So many they may have.
+        most: u32,
+    },
+    /// The hold is over, or was never made by this business.
+    #[error("the time is no longer held")]
+    HoldOver,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -110,28 +180,18 @@ from_store!(CreateError);
 
 /// Books a visit, with its messages, and tells the dispatcher.
 ///
-/// Of any number that want overlapping times of one master, exactly one gets it. `business` may be old
-/// ([`business::known`]): nothing is booked or refused but by what holds now.
+/// Of any number that want overlapping times of one master, exactly one gets it.
 ///
 /// # Errors
 ///
 /// [`CreateError`].
 pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'_>) -> Result<Booking, CreateError> {
-    if !(1..=MOST_ITEMS).contains(&new.items.len()) {
-        return Err(CreateError::Items);
-    }
     if let Some(booking) = create_as_known(platform, business, new).await? {
         return Ok(booking);
     }
     let now = platform.clock.now();
     let mut connection = platform.db.read().await?;
-    let read = business::by_id(&mut connection, business.id).await?;
-    let read = read.ok_or(StoreError::Row { table: "businesses", id: business.id.get(), rule: "it stays" })?;
-    if read.zone != business.zone {
-        // The caller has read the time by another clock.
-        return Err(db::Error::Busy { source: None }.into());
-    }
-    let business = Arc::new(read);
+    let business = Arc::new(read_business(&mut connection, business).await?);
     platform.known.learn(Arc::clone(&business));
     if !business.is_open(platform.clock.real_now()) {
         return Err(CreateError::Suspended);
@@ -140,156 +200,297 @@ pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'
     if start <= now {
         return Err(CreateError::Past);
     }
-    let looked_up = Asked::look_up(&mut connection, &business, new.items, new.client_phone, start).await?;
-    let (asked, standing) = (Arc::new(looked_up.0), looked_up.1);
-    platform.known.learn_asked(&business, new.items, new.start.date(), Arc::clone(&asked));
-    if new.source == Source::Public && standing.is_blocked {
-        return Err(CreateError::Blocked);
+    let client = find_party(&mut connection, &business, new).await?;
+    let phone = client.as_ref().and_then(|client| client.phone.as_ref()).or(new.client.phone());
+    let looked_up = Asked::look_up(&mut connection, &business, new.parts, phone, start, now).await?;
+    let (asked, mut standing) = (Arc::new(looked_up.0), looked_up.1);
+    standing.is_stopped |= client.as_ref().is_some_and(|client| client.is_stopped);
+    if new.parts.iter().all(|part| part.master_id.is_some()) {
+        platform.known.learn_asked(&business, new.parts, new.start.date(), Arc::clone(&asked));
     }
-    match check(new.source, &asked, start, now) {
-        Ok(()) => {}
-        Err(Refusal::TooSoon { earliest }) => return Err(CreateError::TooSoon { earliest }),
-        Err(Refusal::TooFar { latest }) => return Err(CreateError::TooFar { latest }),
-        Err(Refusal::Closed) => {
-            let nearest = asked.visit.nearest(&mut connection, platform, &business, start).await?;
-            return Err(CreateError::Closed { nearest });
-        }
-    }
+    check_rules(&mut connection, platform, &business, new, (&asked, standing), start).await?;
     drop(connection);
-    let plan = Plan { business: &business, asked: &asked, standing, assumed: Assumed::default() };
-    // What nothing was assumed of has not moved.
-    plan.write(platform, new, start, now).await?.ok_or_else(|| db::Error::Lost.into())
+    let plan =
+        Plan { business: &business, asked: &asked, client: client.as_ref(), standing, assumed: Assumed::default() };
+    match plan.write(platform, new, start, now).await? {
+        Written::Booked(booking) => Ok(*booking),
+        Written::Taken => {
+            // Whoever won may share a commit that is still under way; once one of our own is through, readers see it.
+            platform.db.begin().await?.commit().await?;
+            let mut connection = platform.db.read().await?;
+            let nearest = slots::nearest(&mut connection, platform, &business, new.parts, start).await?;
+            Err(CreateError::SlotTaken { nearest })
+        }
+        // What nothing was assumed of has not moved.
+        Written::Moved => Err(db::Error::Lost.into()),
+    }
+}
+
+/// The business as it is now, which may differ from how the caller knows it.
+pub(super) async fn read_business(connection: &mut Connection, known: &Business) -> Result<Business, CreateError> {
+    let read = business::by_id(connection, known.id).await?;
+    let read = read.ok_or(StoreError::Row { table: "businesses", id: known.id.get(), rule: "it stays" })?;
+    // By another clock the caller has read the time wrong.
+    if read.zone == known.zone { Ok(read) } else { Err(db::Error::Busy { source: None }.into()) }
 }
 
 /// Books by what this process remembers, without reading anything; none when that does not suffice.
 ///
-/// The statement that writes the visit checks what was assumed. Refusals are left to those who have read.
+/// The statement that writes the visit checks what was assumed. Refusals are left to those who have read, and so is
+/// whatever is not a client who books for themselves, by masters who are named.
 async fn create_as_known(
     platform: &Platform,
     business: &Business,
     new: &NewBooking<'_>,
 ) -> Result<Option<Booking>, CreateError> {
+    let (Source::Public { hold: None, .. }, Party::Phone { name: Some(_), .. }) = (new.source, new.client) else {
+        return Ok(None);
+    };
     let now = platform.clock.now();
-    let Some(asked) = platform.known.asked(business, new.items, new.start.date()) else { return Ok(None) };
+    let Some(asked) = platform.known.asked(business, new.parts, new.start.date()) else { return Ok(None) };
     let Ok(start) = business.zone.instant(new.start) else { return Ok(None) };
-    if !business.is_open(platform.clock.real_now()) || start <= now || check(new.source, &asked, start, now).is_err() {
+    let in_time = start > now && start >= now.plus(asked.notice) && start <= asked.latest(now);
+    if !in_time || !business.is_open(platform.clock.real_now()) || !asked.is_open(start) {
         return Ok(None);
     }
     let language = new.language.is_none().then_some(business.language);
-    let client = Some(AnyClient { language });
+    let client = Some(AnyClient { language, most_active: business.settings.visits.most_active() });
     let assumed = Assumed { revision: Some(business.revision), client };
-    Plan { business, asked: &asked, standing: Standing::default(), assumed }.write(platform, new, start, now).await
-}
-
-/// Why the rules do not allow a visit.
-enum Refusal {
-    TooSoon { earliest: Timestamp },
-    TooFar { latest: Timestamp },
-    Closed,
-}
-
-fn check(source: Source, asked: &Asked, start: Timestamp, now: Timestamp) -> Result<(), Refusal> {
-    let visit = &asked.visit;
-    let overbook = match source {
-        Source::Public => {
-            let (earliest, latest) = (now.plus(visit.notice), visit.latest(now));
-            if start < earliest {
-                return Err(Refusal::TooSoon { earliest });
-            }
-            if start > latest {
-                return Err(Refusal::TooFar { latest });
-            }
-            false
-        }
-        Source::Staff { overbook, .. } => overbook,
-    };
-    if overbook || asked.is_open(start) { Ok(()) } else { Err(Refusal::Closed) }
+    let plan = Plan { business, asked: &asked, client: None, standing: Standing::default(), assumed };
+    match plan.write(platform, new, start, now).await? {
+        Written::Booked(booking) => Ok(Some(*booking)),
+        Written::Taken | Written::Moved => Ok(None),
+    }
 }
 
 /// What a visit is written by.
 struct Plan<'a> {
     business: &'a Business,
     asked: &'a Asked,
+    client: Option<&'a Contact>,
     standing: Standing,
     assumed: Assumed,
 }
 
+/// What became of a visit.
+enum Written {
+    Booked(Box<Booking>),
+    Taken,
+    Moved,
+}
+
 impl Plan<'_> {
-    /// Words the messages and writes all of it; none when something that was assumed is not so.
+    /// Tries the visits that it could be, in their order, each with its messages.
     async fn write(
         &self,
         platform: &Platform,
         new: &NewBooking<'_>,
         start: Timestamp,
         now: Timestamp,
-    ) -> Result<Option<Booking>, CreateError> {
-        let (business, visit) = (self.business, &self.asked.visit);
-        let mut booking = draft(business, new, visit, start, now)?;
-        booking.language = new.language.or(self.standing.language).unwrap_or(business.language);
-        let planned = messages::of_new(platform, business, &booking, now);
+    ) -> Result<Written, CreateError> {
+        let may_serve = |visit: &&Visit| new.source.may_serve(visit);
+        for visit in self.asked.visits.iter().filter(may_serve) {
+            let booking = self.draft(new, visit, start, now);
+            let (draft, messages) = self.word(platform, new, visit, booking.clone(), now);
+            let masters = visit.legs.iter().map(|leg| leg.master_id).collect::<Vec<_>>();
+            let outcome = match new.source.hold() {
+                None => platform.writer.write(draft).await?,
+                Some(token) => write_held(platform, self.business, token, &draft, now).await?,
+            };
+            let outcome = match outcome {
+                // A hold that is over is no obstacle.
+                Outcome::Taken if hold::clear(platform, &masters, now).await? => {
+                    let (draft, _) = self.word(platform, new, visit, booking.clone(), now);
+                    platform.writer.write(draft).await?
+                }
+                outcome => outcome,
+            };
+            match outcome {
+                Outcome::Booked { id, client_id } => {
+                    platform.outbox.ring();
+                    let booking = Booking { id, client_id, ..booking };
+                    log(&booking, new.source, messages);
+                    return Ok(Written::Booked(Box::new(booking)));
+                }
+                Outcome::Taken => {}
+                Outcome::Moved => return Ok(Written::Moved),
+            }
+        }
+        Ok(Written::Taken)
+    }
+
+    /// The visit with its messages, and how many those are.
+    fn word(
+        &self,
+        platform: &Platform,
+        new: &NewBooking<'_>,
+        visit: &Visit,
+        booking: Booking,
+        now: Timestamp,
+    ) -> (Draft, usize) {
+        let link = platform.policy.public_url.as_ref().map(|_| LinkToken::fresh(&platform.entropy));
+        let planned = tell(platform, self.business, &booking, link.as_ref(), now);
         let messages = planned.len();
-        let draft = Draft::new(booking.clone(), new, visit).assuming(self.assumed);
-        let draft = draft.with_messages(planned, self.standing.is_stopped, &platform.entropy);
-        match platform.writer.write(draft).await? {
-            Outcome::Booked { id, client_id } => {
-                platform.outbox.ring();
-                let booking = Booking { id, client_id, ..booking };
-                log(&booking, new.source, messages);
-                Ok(Some(booking))
-            }
-            Outcome::Taken => {
-                // Whoever won may share a commit that is still under way; once one of our own is through, readers see it.
-                platform.db.begin().await?.commit().await?;
-                let nearest = visit.nearest(&mut platform.db.read().await?, platform, business, start).await?;
-                Err(CreateError::SlotTaken { nearest })
-            }
-            Outcome::Moved => Ok(None),
+        let due_at = booking.due_at(booking.state, &self.business.settings.visits);
+        let draft = Draft { chosen: new.language, due_at, ..Draft::new(booking, new.source, visit) };
+        let draft = draft.assuming(self.assumed);
+        (draft.with_messages(planned, link.as_ref(), self.standing.is_stopped, &platform.entropy), messages)
+    }
+
+    /// The visit before it has a row.
+    fn draft(&self, new: &NewBooking<'_>, visit: &Visit, start: Timestamp, now: Timestamp) -> Booking {
+        let (business, client) = (self.business, self.client);
+        let waits = matches!(new.source, Source::Public { .. }) && business.settings.visits.staff_confirms;
+        let known = client.and_then(|client| client.language);
+        Booking {
+            id: BookingId::new(0),
+            business_id: business.id,
+            client_id: client.map(|client| client.id),
+            client_name: new.client.name().or(client.map(|client| &client.name)).cloned(),
+            client_phone: client.map_or(new.client.phone(), |client| client.phone.as_ref()).cloned(),
+            state: if waits { BookingState::Pending } else { BookingState::Confirmed },
+            version: 1,
+            starts_at: start,
+            ends_at: start.plus(visit.seconds()),
+            wall_start: new.start,
+            zone: business.zone.clone(),
+            price_tiyn: visit.price(),
+            language: new.language.or(self.standing.language).or(known).unwrap_or(business.language),
+            notes: new.notes.clone(),
+            segments: segments(visit, &self.asked.windows, start),
+            created_at: now,
         }
     }
 }
 
-/// The visit before it has a row.
-fn draft(
+/// Turns a hold into the visit, in one transaction.
+async fn write_held(
+    platform: &Platform,
+    business: &Business,
+    token: &HoldToken,
+    draft: &Draft,
+    now: Timestamp,
+) -> Result<Outcome, CreateError> {
+    let mut tx = platform.db.begin().await?;
+    if !hold::take(&mut tx, business.id, token, now).await? {
+        return Err(CreateError::HoldOver);
+    }
+    let outcome = match batch::write(&mut tx, &[draft]).await {
+        Ok(outcomes) => outcomes.first().copied().ok_or(db::Error::Lost)?,
+        Err(error) => return batch::refusal(&error, draft).ok_or(CreateError::Store(error)),
+    };
+    if matches!(outcome, Outcome::Booked { .. }) {
+        tx.commit().await?;
+    }
+    Ok(outcome)
+}
+
+impl<'a> Party<'a> {
+    const fn phone(self) -> Option<&'a Phone> {
+        match self {
+            Self::Phone { phone, .. } => Some(phone),
+            Self::Known(_) | Self::WalkIn { .. } => None,
+        }
+    }
+
+    const fn name(self) -> Option<&'a Name> {
+        match self {
+            Self::Phone { name, .. } | Self::WalkIn { name } => name,
+            Self::Known(_) => None,
+        }
+    }
+}
+
+/// The client whom the staff means. What the public writes is matched by the statement that books.
+async fn find_party(
+    connection: &mut Connection,
     business: &Business,
     new: &NewBooking<'_>,
-    visit: &Visit,
+) -> Result<Option<Contact>, CreateError> {
+    match new.client {
+        Party::Phone { name: Some(_), .. } | Party::WalkIn { .. } => Ok(None),
+        Party::Phone { phone, name: None } => {
+            let found = contact::by_phone(connection, business.id, phone).await?;
+            found.map(Some).ok_or(CreateError::Nameless)
+        }
+        Party::Known(id) => {
+            let found = contact::by_id(connection, business.id, id).await?;
+            found.map(Some).ok_or(CreateError::UnknownClient)
+        }
+    }
+}
+
+pub(super) async fn check_rules(
+    connection: &mut Connection,
+    platform: &Platform,
+    business: &Business,
+    new: &NewBooking<'_>,
+    (asked, standing): (&Asked, Standing),
     start: Timestamp,
-    now: Timestamp,
-) -> Result<Booking, CreateError> {
-    let mut segments = Vec::with_capacity(visit.legs.len());
-    for leg in &visit.legs {
-        let offer = leg.offer.as_ref().ok_or(CreateError::Items)?;
+) -> Result<(), CreateError> {
+    let now = platform.clock.now();
+    let overbook = match new.source {
+        Source::Public { .. } if standing.is_blocked => return Err(CreateError::Blocked),
+        Source::Public { .. } => {
+            let (earliest, latest) = (now.plus(asked.notice), asked.latest(now));
+            // Who holds the time was early enough when they began.
+            if start < earliest && new.source.hold().is_none() {
+                return Err(CreateError::TooSoon { earliest });
+            }
+            if start > latest {
+                return Err(CreateError::TooFar { latest });
+            }
+            let most = business.settings.visits.most_active();
+            if standing.ahead >= i64::from(most) {
+                return Err(CreateError::TooMany { most });
+            }
+            false
+        }
+        Source::Staff { access, overbook } => {
+            let mut named = new.parts.iter().filter_map(|part| part.master_id);
+            if !named.all(|master_id| access.sees_master(master_id)) {
+                return Err(CreateError::NotTheirs);
+            }
+            if overbook && new.parts.iter().any(|part| part.master_id.is_none()) {
+                return Err(CreateError::MasterNeeded);
+            }
+            overbook
+        }
+    };
+    if !overbook && !asked.is_open(start) {
+        let nearest = slots::nearest(connection, platform, business, new.parts, start).await?;
+        return Err(CreateError::Closed { nearest });
+    }
+    Ok(())
+}
+
+/// The parts of a visit that begins at `start`.
+pub(super) fn segments(visit: &Visit, windows: &[Windows], start: Timestamp) -> Vec<Segment> {
+    let segment = |(leg, windows): (&Leg, &Windows)| {
+        let offer = leg.offer.as_ref()?;
         let starts_at = start.plus(leg.offset);
-        segments.push(Segment {
+        Some(Segment {
             service_id: offer.service_id,
             service: offer.service.clone(),
             master_id: offer.master_id,
             master: offer.master.clone(),
             starts_at,
             ends_at: starts_at.plus(i64::from(leg.length.duration) * 60),
-        });
-    }
-    Ok(Booking {
-        id: BookingId::new(0),
-        business_id: business.id,
-        client_id: ClientId::new(0),
-        client_name: new.client_name.clone(),
-        client_phone: Some(new.client_phone.clone()),
-        state: BookingState::Confirmed,
-        version: 1,
-        starts_at: start,
-        ends_at: start.plus(visit.seconds()),
-        wall_start: new.start,
-        zone: business.zone.clone(),
-        price_tiyn: visit.legs.iter().filter_map(|leg| leg.offer.as_ref()).map(|offer| offer.price_tiyn).sum(),
-        language: business.language,
-        notes: new.notes.clone(),
-        segments,
-        created_at: now,
-    })
+            windows: *windows,
+        })
+    };
+    visit.legs.iter().zip(windows).filter_map(segment).collect()
 }
 
-fn log(booking: &Booking, source: Source, messages: usize) {
+fn tell(platform: &Platform, business: &Business, booking: &Booking, link: Option<&LinkToken>, now: Timestamp) -> Vec<Planned> {
+    if booking.client_phone.is_none() {
+        return Vec::new();
+    }
+    let event = if booking.state == BookingState::Pending { Event::Request } else { Event::Confirmation };
+    Writer::new(platform, business, booking, link).tell(event.into(), now)
+}
+
+fn log(booking: &Booking, source: Source<'_>, messages: usize) {
     let overbooked = matches!(source, Source::Staff { overbook: true, .. });
     tracing::info!(
         business.id = %booking.business_id,

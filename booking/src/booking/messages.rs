@@ -2,11 +2,14 @@
 
 use db::Connection;
 use jiff::Span;
+use jiff::civil::DateTime;
 
-use crate::booking::{Actor, Booking};
+use crate::booking::{Booking, BookingState};
 use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::id::{AccountId, BusinessId};
+use crate::link::{self, LinkToken};
+use crate::name::Name;
 use crate::outbox::{self, MessageKind, NewMessage};
 use crate::platform::Platform;
 use crate::quiet::QuietHours;
@@ -25,65 +28,144 @@ pub(super) struct Planned {
     pub(super) expires_at: Timestamp,
 }
 
-/// The confirmation, now, and the reminders that are still to come.
-pub(super) fn of_new(platform: &Platform, business: &Business, booking: &Booking, now: Timestamp) -> Vec<Planned> {
-    let (texts, language, version) = (&platform.texts, booking.language, booking.version);
-    let words = Words::of(booking);
-    let mut planned = vec![Planned {
-        kind: MessageKind::Confirmation,
-        key: format!("v{version}:confirmation"),
-        text: texts.visit(
-            Event::Confirmation,
-            language,
-            &business.wording,
-            &words.at(platform, business, booking, now),
-        ),
-        due_at: now,
-        expires_at: booking.starts_at,
-    }];
-    let quiet = QuietHours::of(&business.settings.messages, &platform.policy);
-    for hours in &platform.policy.reminder_hours {
-        let due_at = quiet.reminder(&booking.zone, reminder_time(booking, *hours), booking.starts_at);
-        if due_at <= now {
-            continue;
-        }
-        planned.push(Planned {
-            kind: MessageKind::Reminder,
-            key: format!("v{version}:reminder:{hours}"),
-            text: texts.visit(
-                Event::Reminder,
-                language,
-                &business.wording,
-                &words.at(platform, business, booking, due_at),
-            ),
-            due_at,
-            expires_at: booking.starts_at,
-        });
-    }
-    planned
+/// What has happened to a visit that its client has to be told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct News {
+    /// What.
+    pub(super) event: Event,
+    /// When it was to begin, if it was moved.
+    pub(super) moved_from: Option<DateTime>,
 }
 
-/// The word that the visit is off.
-pub(super) fn of_cancelled(
+impl From<Event> for News {
+    fn from(event: Event) -> Self {
+        Self { event, moved_from: None }
+    }
+}
+
+/// The words of one business about one visit.
+pub(super) struct Writer<'a> {
+    platform: &'a Platform,
+    business: &'a Business,
+    booking: &'a Booking,
+    service: String,
+    master: String,
+    link: Option<String>,
+    hours: u32,
+}
+
+impl<'a> Writer<'a> {
+    /// `link` leads the client to the visit, where the platform has an address.
+    pub(super) fn new(platform: &'a Platform, business: &'a Business, booking: &'a Booking, link: Option<&LinkToken>) -> Self {
+        let services: Vec<&str> = booking.segments.iter().map(|segment| segment.service.as_str()).collect();
+        let mut masters: Vec<&str> = Vec::new();
+        for segment in &booking.segments {
+            if !masters.contains(&segment.master.as_str()) {
+                masters.push(segment.master.as_str());
+            }
+        }
+        Self {
+            service: services.join(", "),
+            master: masters.join(", "),
+            link: platform.policy.public_url.as_deref().zip(link).map(|(base, link)| link.address(base)),
+            hours: booking.cancel_deadline(business, &platform.policy).hours,
+            platform,
+            business,
+            booking,
+        }
+    }
+
+    /// What to write about the event, now, and the reminders that are still to come.
+    pub(super) fn tell(&self, news: News, now: Timestamp) -> Vec<Planned> {
+        let mut planned = vec![self.news(news, now)];
+        planned.extend(self.reminders(now));
+        planned
+    }
+
+    fn news(&self, news: News, now: Timestamp) -> Planned {
+        let (kind, expires_at) = match news.event {
+            Event::Confirmation => (MessageKind::Confirmation, self.booking.starts_at),
+            Event::Request => (MessageKind::Request, self.booking.starts_at),
+            Event::Moved => (MessageKind::Change, self.booking.starts_at),
+            Event::Reminder => (MessageKind::Reminder, self.booking.starts_at),
+            Event::CancelledByClient | Event::CancelledBySalon => (MessageKind::Cancellation, self.too_late(now)),
+            Event::Expired => (MessageKind::Expiry, self.too_late(now)),
+        };
+        let text = self.text(news.event, news.moved_from, now);
+        Planned { kind, key: format!("v{}:{kind}", self.booking.version), text, due_at: now, expires_at }
+    }
+
+    /// From when on it is no use to say that a visit is off.
+    fn too_late(&self, now: Timestamp) -> Timestamp {
+        self.booking.ends_at.max(now.plus(CANCELLATION_SECONDS))
+    }
+
+    /// The reminders that are still to come; only what is agreed is reminded of.
+    ///
+    /// Their keys name what they are about, so that planning them anew finds those that are there.
+    pub(super) fn reminders(&self, now: Timestamp) -> Vec<Planned> {
+        let booking = self.booking;
+        if booking.state != BookingState::Confirmed {
+            return Vec::new();
+        }
+        let hours = self.business.settings.messages.reminder_hours.as_ref();
+        let hours = hours.unwrap_or(&self.platform.policy.reminder_hours);
+        let quiet = QuietHours::of(&self.business.settings.messages, &self.platform.policy);
+        let reminder = |hours: &u32| {
+            let due_at = quiet.reminder(&booking.zone, reminder_time(booking, *hours), booking.starts_at);
+            (due_at > now).then(|| Planned {
+                kind: MessageKind::Reminder,
+                key: format!("reminder:{hours}:{}", booking.wall_start),
+                text: self.text(Event::Reminder, None, due_at),
+                due_at,
+                expires_at: booking.starts_at,
+            })
+        };
+        hours.iter().filter_map(reminder).collect()
+    }
+
+    fn text(&self, event: Event, moved_from: Option<DateTime>, sent_at: Timestamp) -> String {
+        let visit = VisitText {
+            business: self.business.name.as_str(),
+            address: self.business.address.as_deref(),
+            client: self.booking.client_name.as_ref().map_or("", Name::as_str),
+            service: &self.service,
+            master: &self.master,
+            price_tiyn: self.booking.price_tiyn,
+            start: self.booking.wall_start,
+            moved_from,
+            today: self.booking.zone.date(sent_at),
+            cancellation_hours: self.hours,
+            link: self.link.as_deref(),
+        };
+        self.platform.texts.visit(event, self.booking.language, &self.business.wording, &visit)
+    }
+}
+
+/// Plans what there is to tell of a visit now, brings up to date what was planned, and takes back the rest of it. A
+/// client without a phone is told nothing.
+pub(super) async fn replan(
+    connection: &mut Connection,
     platform: &Platform,
     business: &Business,
     booking: &Booking,
-    by: Actor,
+    news: Option<News>,
     now: Timestamp,
-) -> Planned {
-    let words = Words::of(booking);
-    let event = match by {
-        Actor::Client => Event::CancelledByClient,
-        Actor::User(_) | Actor::System => Event::CancelledBySalon,
+) -> Result<(), StoreError> {
+    let token = LinkToken::fresh(&platform.entropy);
+    let writer = Writer::new(platform, business, booking, Some(&token));
+    let planned = match (news, &booking.client_phone) {
+        (_, None) => Vec::new(),
+        (Some(news), Some(_)) => writer.tell(news, now),
+        (None, Some(_)) => writer.reminders(now),
     };
-    let visit = words.at(platform, business, booking, now);
-    Planned {
-        kind: MessageKind::Cancellation,
-        key: format!("v{}:cancellation", booking.version),
-        text: platform.texts.visit(event, booking.language, &business.wording, &visit),
-        due_at: now,
-        expires_at: booking.ends_at.max(now.plus(CANCELLATION_SECONDS)),
+    if writer.link.is_some() && !planned.is_empty() {
+        link::keep(connection, booking.business_id, booking.id, &token, now).await?;
     }
+    let account_id = if planned.is_empty() { None } else { account(connection, business.id).await? };
+    plan(connection, platform, booking, account_id, &planned, now).await?;
+    let keys: Vec<&str> = planned.iter().map(|message| message.key.as_str()).collect();
+    outbox::keep_only(connection, booking.business_id, booking.id, &keys).await
 }
 
 /// Whole days before a visit are counted on the clock on the wall, so that the reminder of a visit at 10 goes out at 10, also when
@@ -99,17 +181,14 @@ fn reminder_time(booking: &Booking, hours: u32) -> Timestamp {
 }
 
 /// The account that writes for a business.
-pub(super) async fn account(
-    connection: &mut Connection,
-    business_id: BusinessId,
-) -> Result<Option<AccountId>, StoreError> {
+async fn account(connection: &mut Connection, business_id: BusinessId) -> Result<Option<AccountId>, StoreError> {
     let row =
         db::fetch_optional!(connection, (AccountId,), "select id from accounts where business_id = $1", business_id,)?;
     Ok(row.map(|(id,)| id))
 }
 
 /// Plans messages of a visit; a client without a phone gets none.
-pub(super) async fn plan(
+async fn plan(
     connection: &mut Connection,
     platform: &Platform,
     booking: &Booking,
@@ -131,48 +210,7 @@ pub(super) async fn plan(
             due_at: message.due_at,
             expires_at: message.expires_at,
         };
-        outbox::plan(connection, &new, &platform.entropy, now).await?;
+        outbox::plan_again(connection, &new, &platform.entropy, now).await?;
     }
     Ok(())
-}
-
-/// The visit's services and masters, as a sentence has them.
-struct Words {
-    service: String,
-    master: String,
-}
-
-impl Words {
-    fn of(booking: &Booking) -> Self {
-        let services: Vec<&str> = booking.segments.iter().map(|segment| segment.service.as_str()).collect();
-        let mut masters: Vec<&str> = Vec::new();
-        for segment in &booking.segments {
-            if !masters.contains(&segment.master.as_str()) {
-                masters.push(segment.master.as_str());
-            }
-        }
-        Self { service: services.join(", "), master: masters.join(", ") }
-    }
-
-    fn at<'a>(
-        &'a self,
-        platform: &Platform,
-        business: &'a Business,
-        booking: &'a Booking,
-        sent_at: Timestamp,
-    ) -> VisitText<'a> {
-        VisitText {
-            business: business.name.as_str(),
-            address: business.address.as_deref(),
-            client: booking.client_name.as_str(),
-            service: &self.service,
-            master: &self.master,
-            price_tiyn: booking.price_tiyn,
-            start: booking.wall_start,
-            moved_from: None,
-            today: booking.zone.date(sent_at),
-            cancellation_hours: platform.policy.cancellation_hours,
-            link: None,
-        }
-    }
 }

@@ -1,83 +1,51 @@
-//! Visits: booking them, cancelling them, listing them.
+//! Visits: booking them, changing them, listing them.
 //!
 //! ```text
-//!  held ──► pending ──► confirmed ──► arrived ──► completed
-//!    │         │            │  └────────────────► no_show
-//!    └ expired └────────────┴──► cancelled
+//!  pending ──► confirmed ──► arrived ──► completed
+//!   │   │        │  │  └─────────────────────▲
+//!   │   │        │  └──────► no_show         (each step of the second half can be undone by the staff)
+//!   │   └────────┴─────────► cancelled
+//!   └──────────────────────► expired
 //! ```
 //!
 //! A visit has one or more segments: a service by a master, each with its own time. While the visit is live, its
-//! segments hold their masters, and the database refuses any other that overlaps. Each change of state is a
-//! compare-and-set on the version, and leaves a row in `booking_transitions` that nothing changes.
+//! segments hold their masters, and the database refuses any other that overlaps; so do those of a
+//! [hold](crate::hold). Each change is a compare-and-set on the version, and leaves a row in `booking_transitions`
+//! that nothing changes, and one in the audit log.
 
 mod asked;
 mod batch;
-mod cancel;
+mod change;
 mod create;
+mod held;
 mod messages;
 mod read;
+mod rules;
+pub(crate) mod segments;
+mod state;
 mod transition;
 mod write;
 mod writer;
 
 pub(crate) use asked::Asked;
-pub use cancel::{CancelError, Cancellation, cancel};
-pub use create::{CreateError, NewBooking, Source, create};
+pub use change::{By, Change, ChangeError, change};
+pub use create::{CreateError, NewBooking, Party, Source, create};
+pub(crate) use held::HoldDraft;
 pub use read::{Filter, MOST_ROWS, find, list};
-pub use transition::{Transition, transitions};
+pub use rules::{Deadline, Windows};
+pub use state::{Action, BookingState};
+pub use transition::{Remark, Transition, transitions};
 pub(crate) use writer::Writer;
 
 use jiff::civil::DateTime;
 
+use crate::access::Who;
 use crate::clock::Timestamp;
-use crate::id::{BookingId, BusinessId, ClientId, MasterId, ServiceId, UserId};
+use crate::id::{ApiKeyId, BookingId, BusinessId, ClientId, MasterId, ServiceId, UserId};
 use crate::language::Language;
 use crate::name::{Name, Notes};
 use crate::phone::Phone;
-use crate::store::text_enum;
 use crate::zone::Zone;
-
-text_enum! {
-    /// Where a visit is in its life.
-    BookingState {
-        /// Kept free while somebody fills in a form.
-        Held = "held",
-        /// Waits for the staff's word.
-        Pending = "pending",
-        /// Agreed.
-        Confirmed = "confirmed",
-        /// The client is there.
-        Arrived = "arrived",
-        /// Done.
-        Completed = "completed",
-        /// Called off.
-        Cancelled = "cancelled",
-        /// The client did not come.
-        NoShow = "no_show",
-        /// Held or pending for too long.
-        Expired = "expired",
-    }
-}
-
-impl BookingState {
-    /// Whether a visit in this state holds its masters' time.
-    #[must_use]
-    pub const fn is_live(self) -> bool {
-        match self {
-            Self::Held | Self::Pending | Self::Confirmed | Self::Arrived | Self::Completed => true,
-            Self::Cancelled | Self::NoShow | Self::Expired => false,
-        }
-    }
-
-    /// Whether a visit in this state can be called off.
-    #[must_use]
-    pub const fn is_cancellable(self) -> bool {
-        match self {
-            Self::Held | Self::Pending | Self::Confirmed => true,
-            Self::Arrived | Self::Completed | Self::Cancelled | Self::NoShow | Self::Expired => false,
-        }
-    }
-}
 
 /// Who did something to a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +54,21 @@ pub enum Actor {
     Client,
     /// Somebody of the staff, or the operator.
     User(UserId),
+    /// A program of the business.
+    ApiKey(ApiKeyId),
     /// The passing of time.
     System,
+}
+
+impl From<Who> for Actor {
+    fn from(who: Who) -> Self {
+        match who {
+            Who::User { id, .. } => Self::User(id),
+            Who::Client(_) => Self::Client,
+            Who::ApiKey(id) => Self::ApiKey(id),
+            Who::System => Self::System,
+        }
+    }
 }
 
 /// A visit.
@@ -98,10 +79,10 @@ pub struct Booking {
     pub id: BookingId,
     /// The tenant.
     pub business_id: BusinessId,
-    /// Whom it is for.
-    pub client_id: ClientId,
+    /// Whom it is for; none is a walk-in nobody wrote down.
+    pub client_id: Option<ClientId>,
     /// Their name, as given for this visit.
-    pub client_name: Name,
+    pub client_name: Option<Name>,
     /// Their number.
     pub client_phone: Option<Phone>,
     /// Where it is in its life.
@@ -144,4 +125,6 @@ pub struct Segment {
     pub starts_at: Timestamp,
     /// When it ends.
     pub ends_at: Timestamp,
+    /// Until when the service lets its client cancel or move the visit.
+    pub windows: Windows,
 }

@@ -2,7 +2,7 @@
 
 use db::Connection;
 
-use crate::booking::{Booking, BookingState, Segment};
+use crate::booking::{Booking, BookingState, Segment, Windows};
 use crate::clock::Timestamp;
 use crate::id::{BookingId, BusinessId, ClientId, MasterId, ServiceId};
 use crate::language::Language;
@@ -25,6 +25,10 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Only those that begin before this instant.
     pub to: Option<Timestamp>,
+    /// Only those in this state.
+    pub state: Option<BookingState>,
+    /// Only those of this client.
+    pub client_id: Option<ClientId>,
     /// At most so many; [`MOST_ROWS`] at most.
     pub limit: u32,
 }
@@ -69,7 +73,8 @@ async fn read(
         Row,
         "select b.id, b.client_id, b.client_name, c.phone, b.state, b.version, b.starts_at, b.ends_at, b.wall_start,
              b.time_zone, b.price_tiyn, b.language, b.notes, b.created_at, s.service_id, v.name as service,
-             s.master_id, m.name as master, s.starts_at as segment_starts_at, s.ends_at as segment_ends_at
+             v.cancel_hours, v.move_hours, s.master_id, m.name as master, s.starts_at as segment_starts_at,
+             s.ends_at as segment_ends_at
          from (
              select id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start, time_zone,
                  price_tiyn, language, notes, created_at
@@ -79,9 +84,10 @@ async fn read(
                      select 1 from booking_segments
                      where booking_segments.booking_id = bookings.id and booking_segments.master_id = $6
                  ))
+                 and ($8 = '' or state = $8) and ($9 = 0 or client_id = $9)
              order by id desc limit $7
          ) b
-             join clients c on c.business_id = b.business_id and c.id = b.client_id
+             left join clients c on c.business_id = b.business_id and c.id = b.client_id
              join booking_segments s on s.business_id = b.business_id and s.booking_id = b.id
              join services v on v.business_id = s.business_id and v.id = s.service_id
              join masters m on m.business_id = s.business_id and m.id = s.master_id
@@ -93,6 +99,8 @@ async fn read(
         filter.to.map_or(i64::MAX, Timestamp::seconds),
         filter.master_id.map_or(0, MasterId::get),
         i64::from(filter.limit.min(MOST_ROWS)),
+        filter.state.map_or("", BookingState::as_str),
+        filter.client_id.map_or(0, ClientId::get),
     )?;
     let mut bookings: Vec<Booking> = Vec::new();
     for row in rows {
@@ -108,8 +116,8 @@ async fn read(
 #[derive(sqlx::FromRow)]
 struct Row {
     id: BookingId,
-    client_id: ClientId,
-    client_name: String,
+    client_id: Option<ClientId>,
+    client_name: Option<String>,
     phone: Option<String>,
     state: String,
     version: i64,
@@ -123,6 +131,8 @@ struct Row {
     created_at: Timestamp,
     service_id: ServiceId,
     service: String,
+    cancel_hours: Option<i64>,
+    move_hours: Option<i64>,
     master_id: MasterId,
     master: String,
     segment_starts_at: Timestamp,
@@ -146,6 +156,7 @@ impl Row {
             master: self.name(&self.master)?,
             starts_at: self.segment_starts_at,
             ends_at: self.segment_ends_at,
+            windows: Windows::of_row(self.cancel_hours, self.move_hours),
         })
     }
 
@@ -156,7 +167,7 @@ impl Row {
             id: self.id,
             business_id,
             client_id: self.client_id,
-            client_name: self.name(&self.client_name)?,
+            client_name: self.client_name.as_deref().map(|text| self.name(text)).transpose()?,
             client_phone: phone.map_err(|_| self.broken("phone is not in E.164 form"))?,
             state: BookingState::of_row(&self.state, "bookings", self.id.get())?,
             version: self.version,

@@ -2,14 +2,23 @@
 //!
 //! Everything is decided and worded before it goes to the [`Writer`](super::writer::Writer), for which others wait. What
 //! was not read for the decision goes along as [`Assumed`], and the statement that writes the visit checks it.
+//!
+//! A new visit is: its client, if the number is new; the visit; its segments, which the constraint guards; the first of
+//! its transitions; its messages, and the link that they hold; and a row of the audit log.
 
+use serde_json::json;
+
+use crate::access::{self, Who};
 use crate::booking::messages::Planned;
-use crate::booking::{Booking, NewBooking, Source};
+use crate::booking::transition::Remark;
+use crate::booking::{Actor, Booking, Segment, Source};
 use crate::client;
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::id::{BookingId, ClientId, MasterId, ServiceId, UserId};
 use crate::language::Language;
+use crate::link::LinkToken;
+use crate::name::Name;
 use crate::outbox;
 use crate::phone::Phone;
 use crate::slots::Visit;
@@ -21,8 +30,8 @@ pub(super) enum Outcome {
     Booked {
         /// Its number.
         id: BookingId,
-        /// Its client's.
-        client_id: ClientId,
+        /// Its client's, if it has one.
+        client_id: Option<ClientId>,
     },
     /// A master is taken; nothing was written.
     Taken,
@@ -39,27 +48,31 @@ pub(super) struct Assumed {
     pub(super) client: Option<AnyClient>,
 }
 
-/// A client that needs no look-up: new, or one that is neither blocked nor merged, may be written to, and has chosen no
-/// other language than this, if one matters.
+/// A client that needs no look-up: new, or one that is neither blocked nor merged, may be written to, has chosen no
+/// other language than this, if one matters, and has fewer visits to come than they may have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AnyClient {
     pub(super) language: Option<Language>,
+    pub(super) most_active: u32,
 }
 
-/// A visit to be, with its messages.
+/// A visit to be, with its messages. `booking` has the client who is known by number, and the phone, if there are any.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) booking: Booking,
-    pub(super) phone: Phone,
     /// What the client wants to be written to in from now on.
     pub(super) chosen: Option<Language>,
     /// The client's name as searches read it.
-    pub(super) search: String,
+    pub(super) search: Option<String>,
     pub(super) origin: Origin,
     pub(super) segments: Vec<SegmentRow>,
     pub(super) messages: Vec<MessageRow>,
     /// Whether the client does not want the messages: they are kept, cancelled.
     pub(super) is_stopped: bool,
+    /// When time acts on the visit.
+    pub(super) due_at: Option<Timestamp>,
+    /// The hash of the token that the messages hold, if they do.
+    pub(super) link: Option<[u8; 32]>,
     pub(super) assumed: Assumed,
 }
 
@@ -68,21 +81,24 @@ pub(super) struct Draft {
 pub(super) struct Origin {
     pub(super) source: &'static str,
     pub(super) actor: &'static str,
-    pub(super) user_id: Option<UserId>,
-    pub(super) overbooked: bool,
+    pub(super) actor_id: Option<i64>,
+    pub(super) remark: Option<Remark>,
+    pub(super) impersonator: Option<UserId>,
+    pub(super) address: Option<String>,
+    pub(super) request_id: Option<String>,
 }
 
 /// A segment's columns.
 #[derive(Debug)]
-pub(super) struct SegmentRow {
-    pub(super) position: i64,
-    pub(super) service_id: ServiceId,
-    pub(super) master_id: MasterId,
-    pub(super) starts_at: Timestamp,
-    pub(super) ends_at: Timestamp,
-    pub(super) busy_from: Timestamp,
-    pub(super) busy_to: Timestamp,
-    pub(super) price_tiyn: i64,
+pub(crate) struct SegmentRow {
+    pub(crate) position: i64,
+    pub(crate) service_id: ServiceId,
+    pub(crate) master_id: MasterId,
+    pub(crate) starts_at: Timestamp,
+    pub(crate) ends_at: Timestamp,
+    pub(crate) busy_from: Timestamp,
+    pub(crate) busy_to: Timestamp,
+    pub(crate) price_tiyn: i64,
 }
 
 /// A message's columns.
@@ -97,16 +113,17 @@ pub(super) struct MessageRow {
 
 impl Draft {
     /// Without messages, and resting on nothing but what was read.
-    pub(super) fn new(booking: Booking, new: &NewBooking<'_>, visit: &Visit) -> Self {
+    pub(super) fn new(booking: Booking, source: Source<'_>, visit: &Visit) -> Self {
         Self {
-            segments: segments(&booking, visit),
-            search: client::key(booking.client_name.as_str()),
+            segments: segment_rows(&booking.segments, visit),
+            search: booking.client_name.as_ref().map(|name| client::key(name.as_str())),
             messages: Vec::new(),
             is_stopped: false,
             booking,
-            phone: new.client_phone.clone(),
-            chosen: new.language,
-            origin: new.source.into(),
+            chosen: None,
+            origin: source.into(),
+            due_at: None,
+            link: None,
             assumed: Assumed::default(),
         }
     }
@@ -115,21 +132,61 @@ impl Draft {
         Self { assumed, ..self }
     }
 
-    /// With these messages, whose ids are chosen here.
-    pub(super) fn with_messages(self, planned: Vec<Planned>, is_stopped: bool, entropy: &Entropy) -> Self {
-        let messages = planned.into_iter().map(|planned| MessageRow::new(planned, entropy)).collect();
-        Self { messages, is_stopped, ..self }
+    /// With these messages, whose ids are chosen here, and the link in them.
+    pub(super) fn with_messages(
+        self,
+        planned: Vec<Planned>,
+        link: Option<&LinkToken>,
+        is_stopped: bool,
+        entropy: &Entropy,
+    ) -> Self {
+        let messages: Vec<_> = planned.into_iter().map(|planned| MessageRow::new(planned, entropy)).collect();
+        let link = link.filter(|_| !messages.is_empty()).map(LinkToken::hash);
+        Self { messages, link, is_stopped, ..self }
+    }
+
+    /// The number of a client who has to be written down, unless they are.
+    pub(super) fn newcomer(&self) -> Option<&Phone> {
+        self.booking.client_phone.as_ref().filter(|_| self.booking.client_id.is_none())
+    }
+
+    /// The name for the row.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.booking.client_name.as_ref().map(Name::as_str)
+    }
+
+    /// What the audit log says of it.
+    pub(super) fn audit(&self) -> String {
+        json!({
+            "state": self.booking.state.as_str(),
+            "start": self.booking.wall_start.to_string(),
+            "price_tiyn": self.booking.price_tiyn,
+            "masters": self.segments.iter().map(|row| row.master_id).collect::<Vec<_>>(),
+            "remark": self.origin.remark.map(Remark::as_str),
+        })
+        .to_string()
+    }
+
+    /// Whether it lies over others on purpose.
+    pub(super) fn is_overbooked(&self) -> bool {
+        self.origin.remark == Some(Remark::Overbooked)
     }
 }
 
-impl From<Source> for Origin {
-    fn from(source: Source) -> Self {
-        match source {
-            Source::Public => Self { source: "public", actor: "client", user_id: None, overbooked: false },
-            Source::Staff { user_id, overbook } => {
-                Self { source: "staff", actor: "user", user_id: Some(user_id), overbooked: overbook }
-            }
-        }
+impl From<Source<'_>> for Origin {
+    fn from(source: Source<'_>) -> Self {
+        let access::Origin { who, address, request_id } = source.origin();
+        let (source, actor, remark) = match source {
+            Source::Public { hold, .. } => ("public", Actor::Client, hold.map(|_| Remark::Held)),
+            Source::Staff { overbook, .. } => ("staff", Actor::from(*who), overbook.then_some(Remark::Overbooked)),
+        };
+        let (actor, actor_id) = actor.columns();
+        let impersonator = match who {
+            Who::User { impersonator, .. } => *impersonator,
+            Who::Client(_) | Who::ApiKey(_) | Who::System => None,
+        };
+        let address = address.map(|address| address.to_string());
+        Self { source, actor, actor_id, remark, impersonator, address, request_id: request_id.clone() }
     }
 }
 
@@ -153,9 +210,10 @@ impl std::fmt::Debug for MessageRow {
     }
 }
 
-fn segments(booking: &Booking, visit: &Visit) -> Vec<SegmentRow> {
+/// The rows of a visit's parts.
+pub(super) fn segment_rows(parts: &[Segment], visit: &Visit) -> Vec<SegmentRow> {
     (0..)
-        .zip(&booking.segments)
+        .zip(parts)
         .zip(&visit.legs)
         .map(|((position, segment), leg)| SegmentRow {
             position,

@@ -5,7 +5,7 @@ use db::Tx;
 use super::write::record;
 use super::{Client, ClientError, NO_NAME, read};
 use crate::access::Access;
-use crate::booking::{self as visits, Cancellation};
+use crate::booking::{self as visits, Action, By, Change};
 use crate::clock::Timestamp;
 use crate::id::{BusinessId, ClientId};
 use crate::platform::Platform;
@@ -55,8 +55,8 @@ pub async fn erase(
 async fn cancel(platform: &Platform, access: &Access, client_id: ClientId) -> Result<(), ClientError> {
     let (client, upcoming) = read::show(platform, access, client_id).await?;
     for visit in upcoming {
-        let cancellation = Cancellation { actor: access.actor(), reason: None, version: None, late: true };
-        let cancelled = visits::cancel(platform, access.business_id, visit.booking_id, &cancellation).await;
+        let cancel = Change { late: true, ..Change::of(Action::Cancel) };
+        let cancelled = visits::change(platform, By::Staff(access), visit.booking_id, &cancel).await;
         cancelled.map_err(Box::new)?;
         tracing::info!(client.id = %client.id, booking.id = %visit.booking_id, "a visit of an erased client is off");
     }

@@ -7,6 +7,7 @@
 //! first, so that the number still finds the client. A client who is [erased](erase::erase) leaves a row without a name or
 //! number, for the visits that stay in the statistics.
 
+pub(crate) mod contact;
 pub mod erase;
 pub mod merge;
 pub mod read;
@@ -161,7 +162,7 @@ pub enum ClientError {
     },
     /// A visit could not be called off.
     #[error("a visit could not be cancelled")]
-    Visit(#[from] Box<crate::booking::CancelError>),
+    Visit(#[from] Box<crate::booking::ChangeError>),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

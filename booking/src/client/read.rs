@@ -177,7 +177,7 @@ async fn page(
              (select count(*) from bookings b where b.client_id = c.id and b.state = 'no_show') as no_shows,
              (select count(*) from bookings b join booking_transitions t on t.booking_id = b.id
               where b.client_id = c.id and b.state = 'cancelled' and t.to_state = 'cancelled' and t.actor = 'client'
-                  and t.reason = 'late') as late_cancellations,
+                  and t.remark = 'late') as late_cancellations,
              (select max(b.starts_at) from bookings b
               where b.client_id = c.id and b.state in ('arrived', 'completed')) as last_visit_at,
              (select min(b.starts_at) from bookings b

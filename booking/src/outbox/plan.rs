@@ -17,6 +17,10 @@ text_enum! {
     MessageKind {
         /// The visit is booked.
         Confirmation = "confirmation",
+        /// The visit is asked for, and waits for the staff's word.
+        Request = "request",
+        /// Nobody agreed to the visit in time.
+        Expiry = "expiry",
         /// The visit is near.
         Reminder = "reminder",
         /// The visit is off.
@@ -47,6 +51,8 @@ impl MessageKind {
             | Self::Reminder
             | Self::Cancellation
             | Self::Change
+            | Self::Request
+            | Self::Expiry
             | Self::Invitation
             | Self::Reply
             | Self::Direct
@@ -58,8 +64,14 @@ impl MessageKind {
     /// Whether it answers what its recipient just did: such a message is not held up by quiet hours for a while.
     pub(crate) const fn is_answer(self) -> bool {
         match self {
-            Self::Confirmation | Self::Cancellation | Self::Change | Self::Code | Self::Reply | Self::Relay => true,
-            Self::Reminder | Self::Invitation | Self::Direct | Self::Bulk => false,
+            Self::Confirmation
+            | Self::Request
+            | Self::Cancellation
+            | Self::Change
+            | Self::Code
+            | Self::Reply
+            | Self::Relay => true,
+            Self::Reminder | Self::Expiry | Self::Invitation | Self::Direct | Self::Bulk => false,
         }
     }
 
@@ -71,6 +83,8 @@ impl MessageKind {
             | Self::Reminder
             | Self::Cancellation
             | Self::Change
+            | Self::Request
+            | Self::Expiry
             | Self::Invitation
             | Self::Direct
             | Self::Relay
@@ -158,6 +172,44 @@ pub async fn plan(
     Ok(planned.map(|(id,)| id))
 }
 
+/// Plans a message of a visit, or brings the one with its key up to date unless it has left or is leaving. One that was
+/// taken back is planned again, under the same id.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub(crate) async fn plan_again(
+    connection: &mut Connection,
+    message: &NewMessage<'_>,
+    entropy: &Entropy,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    db::execute!(
+        connection,
+        "insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
+             state, due_at, next_at, expires_at, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'planned', $10, $10, $11, $12)
+         on conflict (booking_id, dedup_key) where booking_id is not null do update
+             set account_id = excluded.account_id, phone = excluded.phone, text = excluded.text,
+                 language = excluded.language, state = 'planned', due_at = excluded.due_at, next_at = excluded.next_at,
+                 expires_at = excluded.expires_at, error = null
+             where outbox.state in ('planned', 'cancelled') and outbox.claim_fence is null",
+        message.business_id,
+        message.account_id,
+        message.booking_id,
+        message.kind.as_str(),
+        message.dedup_key,
+        fresh_wa_message_id(entropy),
+        message.phone.expose(),
+        message.text,
+        message.language.as_str(),
+        message.due_at,
+        message.expires_at,
+        now,
+    )?;
+    Ok(())
+}
+
 /// Takes back what is planned for a visit and has not left; gives how many that were.
 ///
 /// # Errors
@@ -174,6 +226,32 @@ pub async fn cancel_of_booking(
         business_id,
         booking_id,
     )?)
+}
+
+/// Takes back what is planned for a visit under other keys than these and has not left.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub(crate) async fn keep_only(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    booking_id: BookingId,
+    keys: &[&str],
+) -> Result<(), StoreError> {
+    db::execute!(
+        connection,
+        sqlite: "update outbox set state = 'cancelled'
+            where business_id = $1 and booking_id = $2 and state = 'planned'
+                and dedup_key not in (select value from json_each($3))",
+        postgres: "update outbox set state = 'cancelled'
+            where business_id = $1 and booking_id = $2 and state = 'planned'
+                and dedup_key not in (select jsonb_array_elements_text($3::jsonb))",
+        business_id,
+        booking_id,
+        serde_json::json!(keys).to_string(),
+    )?;
+    Ok(())
 }
 
 /// What became of a message. `Debug` does not show the text.

@@ -13,7 +13,8 @@ use crate::store::StoreError;
 /// `booking_segments_interval`, which lets a search for what is busy begin this long before its range.
 pub const LONGEST_BUSY: i64 = 86_400;
 
-/// What is taken of a master's time between two instants, by visits of any kind, in order of the beginnings.
+/// What is taken of a master's time between two instants, by visits of any kind and by holds that are not over by `now`,
+/// in order of the beginnings.
 ///
 /// # Errors
 ///
@@ -22,10 +23,10 @@ pub async fn busy(
     connection: &mut Connection,
     business_id: BusinessId,
     master_id: MasterId,
-    from: Timestamp,
-    to: Timestamp,
+    (from, to): (Timestamp, Timestamp),
+    now: Timestamp,
 ) -> Result<Vec<Busy>, StoreError> {
-    let mut found = busy_by_master(connection, business_id, Some(master_id), from, to).await?;
+    let mut found = busy_by_master(connection, business_id, Some(master_id), (from, to), now).await?;
     Ok(found.remove(&master_id).unwrap_or_default())
 }
 
@@ -37,8 +38,8 @@ pub(crate) async fn busy_by_master(
     connection: &mut Connection,
     business_id: BusinessId,
     master_id: Option<MasterId>,
-    from: Timestamp,
-    to: Timestamp,
+    (from, to): (Timestamp, Timestamp),
+    now: Timestamp,
 ) -> Result<BTreeMap<MasterId, Vec<Busy>>, StoreError> {
     let rows = db::fetch_all!(
         connection,
@@ -47,6 +48,7 @@ pub(crate) async fn busy_by_master(
          from masters m
              join booking_segments s on s.master_id = m.id and s.business_id = m.business_id and s.live = true
                  and s.busy_from < $4 and s.busy_from > $5 and s.busy_to > $3
+                 and (s.hold_until is null or s.hold_until > $6)
          where m.business_id = $1 and ($2 = 0 or m.id = $2)
          order by s.master_id, s.busy_from",
         business_id,
@@ -54,6 +56,7 @@ pub(crate) async fn busy_by_master(
         from,
         to,
         from.plus(-LONGEST_BUSY),
+        now,
     )?;
     let mut masters: BTreeMap<MasterId, Vec<Busy>> = BTreeMap::new();
     for (master_id, from, to) in rows {

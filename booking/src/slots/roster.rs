@@ -61,6 +61,7 @@ impl Roster {
         wanted: Wanted<'_>,
         grid: Grid,
         (from, to): (Date, Date),
+        now: Timestamp,
     ) -> Result<Self, OfferError> {
         let parts = match wanted {
             Wanted::Visit(parts) => choices(connection, business.id, parts).await?,
@@ -68,7 +69,7 @@ impl Roster {
         };
         let shortest = if grid.no_gap { master::shortest(connection, business.id).await? } else { BTreeMap::new() };
         let mut roster = Self { parts, calendars: BTreeMap::new(), shortest };
-        roster.load_calendars(connection, business, from, to).await?;
+        roster.load_calendars(connection, business, (from, to), now).await?;
         Ok(roster)
     }
 
@@ -76,8 +77,8 @@ impl Roster {
         &mut self,
         connection: &mut Connection,
         business: &Business,
-        from: Date,
-        to: Date,
+        (from, to): (Date, Date),
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let masters: BTreeSet<MasterId> =
             self.parts.iter().flat_map(|part| &part.choices).map(|choice| choice.master_id).collect();
@@ -90,7 +91,7 @@ impl Roster {
         // A day more at both ends, for buffers and for clocks far from UTC.
         let start = business.zone.nearest_instant(first.at(0, 0, 0, 0)).plus(-86_400);
         let end = business.zone.nearest_instant(last.at(0, 0, 0, 0)).plus(2 * 86_400);
-        let mut busy = schedule::busy_by_master(connection, business.id, only, start, end).await?;
+        let mut busy = schedule::busy_by_master(connection, business.id, only, (start, end), now).await?;
         for master_id in masters {
             let days = plans.days(master_id, first, last)?;
             let busy = busy.remove(&master_id).unwrap_or_default();

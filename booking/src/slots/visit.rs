@@ -2,15 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use db::Connection;
+use crate::availability::{Calendar, VisitLength};
 
-use crate::availability::{Calendar, Slot, VisitLength};
-use crate::business::Business;
-use crate::clock::Timestamp;
 use crate::id::MasterId;
 use crate::master::Offer;
-use crate::platform::Platform;
-use crate::slots::{OfferError, Part, nearest};
 
 /// A visit to be: its parts one after the other.
 #[derive(Debug, Clone)]
@@ -31,17 +26,10 @@ pub(crate) struct Leg {
     pub(crate) length: VisitLength,
     /// Seconds from the visit's start.
     pub(crate) offset: i64,
-    /// Minutes between the part before and this one.
-    pub(crate) pause: u16,
     pub(crate) offer: Option<Offer>,
 }
 
 impl Visit {
-    /// The offers one after the other, without pauses.
-    pub(crate) fn of_offers(offers: Vec<Offer>) -> Self {
-        Self::new(offers.into_iter().map(|offer| (0, offer)))
-    }
-
     /// The offers one after the other, each after a pause of so many minutes; one before the first is nothing.
     pub(crate) fn new(offers: impl IntoIterator<Item = (u16, Offer)>) -> Self {
         let mut visit = Self { legs: Vec::new(), notice: 0, horizon_days: u32::MAX };
@@ -52,7 +40,7 @@ impl Visit {
             let pause = if visit.legs.is_empty() { 0 } else { pause };
             let (length, offset) = (offer.length, end + i64::from(pause) * 60);
             end = offset + i64::from(length.duration) * 60;
-            visit.legs.push(Leg { master_id: offer.master_id, length, offset, pause, offer: Some(offer) });
+            visit.legs.push(Leg { master_id: offer.master_id, length, offset, offer: Some(offer) });
         }
         visit.cut_buffers();
         visit
@@ -74,28 +62,9 @@ impl Visit {
         self.legs.last().map_or(0, |leg| leg.offset + i64::from(leg.length.duration) * 60)
     }
 
-    /// The last instant at which the visit can begin, as seen now.
-    pub(crate) fn latest(&self, now: Timestamp) -> Timestamp {
-        now.plus(i64::from(self.horizon_days).saturating_mul(86_400))
-    }
-
-    /// The free start times nearest to `wanted`, [`ALTERNATIVES`](super::ALTERNATIVES) at most, in order.
-    pub(crate) async fn nearest(
-        &self,
-        connection: &mut Connection,
-        platform: &Platform,
-        business: &Business,
-        wanted: Timestamp,
-    ) -> Result<Vec<Slot>, OfferError> {
-        let offered = self.legs.iter().filter_map(|leg| Some((leg, leg.offer.as_ref()?)));
-        let parts: Vec<Part> = offered
-            .map(|(leg, offer)| Part {
-                service_id: offer.service_id,
-                master_id: Some(leg.master_id),
-                pause_minutes: leg.pause,
-            })
-            .collect();
-        nearest(connection, platform, business, &parts, wanted).await
+    /// What it costs, in tiyn.
+    pub(crate) fn price(&self) -> i64 {
+        self.legs.iter().filter_map(|leg| leg.offer.as_ref()).map(|offer| offer.price_tiyn).sum()
     }
 
     /// Whether something holds for every part and its master's calendar.

@@ -2,20 +2,21 @@
 
 use booking::availability::DayHours;
 use booking::booking::{
-    Actor, BookingState, CancelError, Cancellation, CreateError, Filter, Source, cancel, find, list, transitions,
+    Action, Actor, BookingState, By, Change, ChangeError, CreateError, Filter, Remark, Source, change, find, list,
+    transitions,
 };
+use booking::business;
 use booking::clock::Timestamp;
 use booking::id::{BookingId, MasterId, ServiceId};
 use booking::outbox::{self, MessageKind, MessageState};
+use booking::schedule;
 use booking::slots::{self, Audience, Item, OfferError, Wanted};
-use booking::{business, schedule};
 use db::testing::{on_each, on_sqlite};
 use jiff::civil::date;
 
-use crate::salon::Salon;
+use crate::salon::{PUBLIC, Salon};
 
-const BY_CLIENT: Cancellation<'static> =
-    Cancellation { actor: Actor::Client, reason: None, version: None, late: false };
+const CANCEL: Change<'static> = Change::of(Action::Cancel);
 
 #[tokio::test]
 async fn a_visit_is_booked_with_its_messages() {
@@ -77,7 +78,7 @@ async fn what_overlaps_is_refused_with_the_nearest_free_times() {
         salon.book("2026-01-16T13:00:00", "87770000002").await.unwrap();
         salon.book("2026-01-16T15:00:00", "87770000002").await.unwrap();
         let other = Item { master_id: salon.masters[1], ..salon.cut() };
-        salon.book_items("2026-01-16T13:00:00", "87770000002", &[other], Source::Public).await.unwrap();
+        salon.book_items("2026-01-16T13:00:00", "87770000002", &[other], PUBLIC).await.unwrap();
         assert_eq!(salon.count("clients").await, 2);
     })
     .await;
@@ -87,9 +88,8 @@ async fn what_overlaps_is_refused_with_the_nearest_free_times() {
 async fn impossible_visits_say_why() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
-        let book = async |start: &str, item: Item| {
-            salon.book_items(start, "87771234567", &[item], Source::Public).await.unwrap_err()
-        };
+        let book =
+            async |start: &str, item: Item| salon.book_items(start, "87771234567", &[item], PUBLIC).await.unwrap_err();
         let (good, time) = (salon.cut(), "2026-01-16T14:00:00");
         assert!(matches!(book("2026-01-14T09:59:00", good).await, CreateError::Past));
         assert!(matches!(book("2026-12-16T14:00:00", good).await, CreateError::TooFar { .. }));
@@ -101,8 +101,8 @@ async fn impossible_visits_say_why() {
         assert!(matches!(book(time, unknown).await, CreateError::Offer(OfferError::UnknownService)));
         let not_theirs = Item { service_id: salon.services[0], master_id: salon.masters[2] };
         assert!(matches!(book(time, not_theirs).await, CreateError::Offer(OfferError::NotOffered)));
-        let none = salon.book_items(time, "87771234567", &[], Source::Public).await;
-        assert!(matches!(none, Err(CreateError::Items)));
+        let none = salon.book_items(time, "87771234567", &[], PUBLIC).await;
+        assert!(matches!(none, Err(CreateError::Offer(OfferError::Parts))));
         assert_eq!(salon.count("bookings").await, 0);
     })
     .await;
@@ -132,15 +132,15 @@ async fn a_visit_can_have_several_parts_by_different_masters() {
             Item { service_id: salon.services[0], master_id: salon.masters[1] },
             Item { service_id: salon.services[1], master_id: salon.masters[0] },
         ];
-        let visit = salon.book_items("2026-01-16T12:00:00", "87771234567", &parts, Source::Public).await.unwrap();
+        let visit = salon.book_items("2026-01-16T12:00:00", "87771234567", &parts, PUBLIC).await.unwrap();
         assert_eq!((visit.ends_at.since(visit.starts_at), visit.price_tiyn), (150 * 60, 1_200_000));
         let mut connection = db.read().await.unwrap();
         let messages = outbox::of_booking(&mut connection, salon.business.id, visit.id).await.unwrap();
         assert!(messages[0].text.contains("Стрижка, Маникюр, мастер: Дмитрий, Айгуль"), "{}", messages[0].text);
         // The second part is taken: the first is not kept.
-        let refused = salon.book_items("2026-01-16T12:30:00", "87770000002", &[parts[1]], Source::Public).await;
+        let refused = salon.book_items("2026-01-16T12:30:00", "87770000002", &[parts[1]], PUBLIC).await;
         assert!(matches!(refused, Err(CreateError::SlotTaken { .. })));
-        let refused = salon.book_items("2026-01-16T11:00:00", "87770000002", &parts, Source::Public).await.unwrap_err();
+        let refused = salon.book_items("2026-01-16T11:00:00", "87770000002", &parts, PUBLIC).await.unwrap_err();
         let CreateError::SlotTaken { nearest } = refused else { panic!("{refused:?}") };
         assert!(nearest.iter().all(|slot| slot.wall.to_string() != "2026-01-16T12:00:00"), "{nearest:?}");
         assert_eq!(salon.count("segments").await, 2);
@@ -153,15 +153,15 @@ async fn staff_may_overbook_on_purpose() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
         salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
-        let (owner, _) = crate::people::login(&salon.platform, "owner@demo.jazyl.tech", "demo123").await.unwrap();
+        let owner = salon.owner().await;
         let time = "2026-01-16T14:30:00";
-        let staff = |overbook| Source::Staff { user_id: owner.id, overbook };
+        let staff = |overbook| Source::Staff { access: &owner, overbook };
         let plain = salon.book_items(time, "87770000002", &[salon.cut()], staff(false)).await;
         assert!(matches!(plain, Err(CreateError::SlotTaken { .. })));
         let over = salon.book_items(time, "87770000002", &[salon.cut()], staff(true)).await.unwrap();
         let mut connection = db.read().await.unwrap();
         let steps = transitions(&mut connection, salon.business.id, over.id).await.unwrap();
-        assert_eq!((steps[0].actor, steps[0].reason.as_deref()), (Actor::User(owner.id), Some("overbooked")));
+        assert_eq!((steps[0].actor, steps[0].remark), (Actor::from(owner.origin.who), Some(Remark::Overbooked)));
         // What lies over others is not offered to the public either.
         let day = date(2026, 1, 16);
         let item = salon.cut();
@@ -177,7 +177,7 @@ async fn a_cancelled_visit_frees_its_time_and_takes_its_messages_back() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
         let booking = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
-        let done = cancel(&salon.platform, salon.business.id, booking.id, &BY_CLIENT).await.unwrap();
+        let done = salon.as_client(booking.id, &CANCEL).await.unwrap();
         assert_eq!((done.state, done.version), (BookingState::Cancelled, 2));
         let mut connection = db.read().await.unwrap();
         let messages = outbox::of_booking(&mut connection, salon.business.id, booking.id).await.unwrap();
@@ -186,8 +186,11 @@ async fn a_cancelled_visit_frees_its_time_and_takes_its_messages_back() {
         assert!(others.iter().all(|message| message.state == MessageState::Cancelled));
         assert_eq!((cancellations.len(), cancellations[0].state), (1, MessageState::Planned));
         drop(connection);
-        let again = cancel(&salon.platform, salon.business.id, booking.id, &BY_CLIENT).await;
-        assert!(matches!(again, Err(CancelError::NotCancellable { state: BookingState::Cancelled })));
+        let again = salon.as_client(booking.id, &CANCEL).await;
+        assert!(matches!(
+            again,
+            Err(ChangeError::NotPossible { state: BookingState::Cancelled, action: Action::Cancel })
+        ));
         salon.book("2026-01-16T14:00:00", "87770000002").await.unwrap();
     })
     .await;
@@ -199,19 +202,20 @@ async fn a_visit_cannot_be_cancelled_late_unless_on_purpose() {
         let salon = Salon::open(&db).await;
         let booking = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
         salon.travel_hours(50);
-        let attempt = async |cancellation: &Cancellation<'_>| {
-            cancel(&salon.platform, salon.business.id, booking.id, cancellation).await
-        };
-        let stale = attempt(&Cancellation { version: Some(9), ..BY_CLIENT }).await.unwrap_err();
-        assert!(matches!(stale, CancelError::Changed { ref current } if current.version == 1), "{stale:?}");
+        let attempt = async |what: &Change<'_>| salon.as_client(booking.id, what).await;
+        let stale = attempt(&Change { version: Some(9), ..CANCEL }).await.unwrap_err();
+        assert!(matches!(stale, ChangeError::Stale { ref current } if current.version == 1), "{stale:?}");
         salon.travel_hours(1);
-        let late = attempt(&BY_CLIENT).await.unwrap_err();
-        let CancelError::TooLate { until } = late else { panic!("{late:?}") };
+        let late = attempt(&CANCEL).await.unwrap_err();
+        let ChangeError::TooLate { until, hours: 2, .. } = late else { panic!("{late:?}") };
         assert_eq!(until.to_string(), "2026-01-16T07:00:00Z");
-        let done = attempt(&Cancellation { late: true, ..BY_CLIENT }).await.unwrap();
+        let meant = Change { late: true, ..CANCEL };
+        assert!(matches!(attempt(&meant).await, Err(ChangeError::NotAllowed)), "a client is never late on purpose");
+        let owner = salon.owner().await;
+        let done = change(&salon.platform, By::Staff(&owner), booking.id, &meant).await.unwrap();
         let mut connection = db.read().await.unwrap();
         let steps = transitions(&mut connection, salon.business.id, done.id).await.unwrap();
-        assert_eq!(steps[1].reason.as_deref(), Some("late"));
+        assert_eq!((steps[1].remark, steps[1].actor), (Some(Remark::Late), Actor::from(owner.origin.who)));
     })
     .await;
 }
@@ -237,7 +241,7 @@ async fn the_database_refuses_an_overlap_by_any_road() {
         let first = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
         let second = salon.book("2026-01-16T16:00:00", "87771234567").await.unwrap();
         let other = Item { master_id: salon.masters[1], ..salon.cut() };
-        let third = salon.book_items("2026-01-16T16:00:00", "87771234567", &[other], Source::Public).await.unwrap();
+        let third = salon.book_items("2026-01-16T16:00:00", "87771234567", &[other], PUBLIC).await.unwrap();
         let moves = [
             ("update booking_segments set busy_from = busy_from - 7100 where booking_id = $1", second.id),
             ("update booking_segments set busy_to = busy_to + 3601 where booking_id = $1", first.id),
@@ -257,7 +261,7 @@ async fn the_database_refuses_an_overlap_by_any_road() {
         assert!(to_another.unwrap_err().is_constraint(booking::schema::NO_OVERLAP));
         drop(tx);
         // A dead one may lie anywhere, but not come back to life over another.
-        cancel(&salon.platform, salon.business.id, first.id, &BY_CLIENT).await.unwrap();
+        salon.as_client(first.id, &CANCEL).await.unwrap();
         salon.book("2026-01-16T13:30:00", "87771234567").await.unwrap();
         let mut tx = db.begin().await.unwrap();
         let revived =
@@ -272,7 +276,7 @@ async fn pages_have_neither_holes_nor_doubles() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
         for hour in 10..17 {
-            salon.book(&format!("2026-01-16T{hour}:00:00"), "87771234567").await.unwrap();
+            salon.book(&format!("2026-01-16T{hour}:00:00"), &format!("877712345{hour}")).await.unwrap();
         }
         let mut connection = db.read().await.unwrap();
         let (mut seen, mut before) = (Vec::<BookingId>::new(), None);
@@ -283,7 +287,7 @@ async fn pages_have_neither_holes_nor_doubles() {
             before = Some(last.id);
             seen.extend(page.iter().map(|booking| booking.id));
             // Somebody books meanwhile.
-            salon.book(&format!("2026-01-17T{}:00:00", 9 + seen.len()), "87771234567").await.unwrap();
+            salon.book(&format!("2026-01-17T{}:00:00", 9 + seen.len()), "87770000009").await.unwrap();
         }
         assert_eq!(seen.len(), 7);
         assert!(seen.is_sorted_by(|one, next| one > next));

@@ -8,7 +8,7 @@ use db::testing::on_each;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::salon::Salon;
+use crate::salon::{PUBLIC, Salon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_hundred_who_want_one_slot_one_gets_it() {
@@ -58,8 +58,8 @@ async fn no_two_visits_of_a_master_ever_overlap() {
                     master_id: salon.masters[0],
                 };
                 let start = format!("2026-01-16T{:02}:{:02}:00", 9 + minute / 60, minute % 60);
-                let source = booking::booking::Source::Public;
-                match salon.book_items(&start, "87770000001", &[item], source).await {
+                let source = PUBLIC;
+                match salon.book_items(&start, &format!("8777000{n:04}"), &[item], source).await {
                     Ok(_) | Err(CreateError::SlotTaken { .. } | CreateError::Closed { .. }) => {}
                     Err(error) => panic!("{error:?}"),
                 }

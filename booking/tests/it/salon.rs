@@ -3,21 +3,28 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use booking::booking::{Booking, CreateError, NewBooking, Source, create};
+use booking::access::{Access, Origin, Who};
+use booking::booking::{Booking, By, Change, ChangeError, CreateError, NewBooking, Party, Source, change, create};
 use booking::business::{self, Business};
 use booking::clock::Clock;
 use booking::demo;
 use booking::entropy::Entropy;
-use booking::id::{MasterId, ServiceId};
+use booking::id::{BookingId, MasterId, ServiceId, UserId};
 use booking::master;
 use booking::platform::Platform;
 use booking::policy::Policy;
-use booking::slots::{self, Audience, Item, Wanted};
+use booking::slots::{self, Audience, Item, Part, Wanted};
+use booking::user::Role;
 use db::Db;
 use jiff::civil::{Date, DateTime};
 
 /// 2026-01-14 10:00 in Almaty, a Wednesday.
 pub(crate) const NOW_MS: i64 = 1_768_366_800_000;
+
+/// A stranger who books for themselves.
+pub(crate) const PUBLIC: Source<'static> = Source::Public { origin: &ORIGIN, hold: None };
+
+pub(crate) const ORIGIN: Origin = Origin::system();
 
 pub(crate) struct Salon {
     pub(crate) platform: Platform,
@@ -45,13 +52,37 @@ impl Salon {
         self.now_ms.fetch_add(hours * 3_600_000, Ordering::Relaxed);
     }
 
+    /// The owner, who may do everything.
+    pub(crate) async fn owner(&self) -> Access {
+        let (id,) = db::fetch_one!(
+            &mut self.platform.db.read().await.unwrap(),
+            (UserId,),
+            "select id from users where business_id = $1 and role = 'OWNER'",
+            self.business.id,
+        )
+        .unwrap();
+        self.staff(Who::User { id, impersonator: None }, Role::Owner, None)
+    }
+
+    /// Somebody of the staff with what their role sees by default.
+    pub(crate) fn staff(&self, who: Who, role: Role, master_id: Option<MasterId>) -> Access {
+        let sees = self.business.settings.staff.of(role);
+        Access { business_id: self.business.id, origin: Origin { who, ..ORIGIN }, role, master_id, sees }
+    }
+
+    /// Changes a visit as its client does.
+    pub(crate) async fn as_client(&self, id: BookingId, what: &Change<'_>) -> Result<Booking, ChangeError> {
+        let by = By::Client { business_id: self.business.id, origin: &ORIGIN };
+        change(&self.platform, by, id, what).await
+    }
+
     /// The first service by the first master.
     pub(crate) fn cut(&self) -> Item {
         Item { service_id: self.services[0], master_id: self.masters[0] }
     }
 
     pub(crate) async fn book(&self, start: &str, phone: &str) -> Result<Booking, CreateError> {
-        self.book_items(start, phone, &[self.cut()], Source::Public).await
+        self.book_items(start, phone, &[self.cut()], PUBLIC).await
     }
 
     pub(crate) async fn book_items(
@@ -59,12 +90,11 @@ impl Salon {
         start: &str,
         phone: &str,
         items: &[Item],
-        source: Source,
+        source: Source<'_>,
     ) -> Result<Booking, CreateError> {
         let new = NewBooking {
-            client_phone: &phone.parse().unwrap(),
-            client_name: &"Данияр".parse().unwrap(),
-            items,
+            client: Party::Phone { phone: &phone.parse().unwrap(), name: Some(&"Данияр".parse().unwrap()) },
+            parts: &items.iter().copied().map(Part::from).collect::<Vec<_>>(),
             start: start.parse::<DateTime>().unwrap(),
             notes: &"".parse().unwrap(),
             language: None,

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use booking::availability::{DayHours, Interval};
-use booking::booking::Source;
 use booking::id::MasterId;
 use booking::schedule;
 use booking::slots::{self, Audience, Free, Item, Part, Wanted};
 use db::testing::on_each;
 use jiff::civil::date;
 
-use crate::salon::Salon;
+use crate::salon::{PUBLIC, Salon};
 
 const DAY: jiff::civil::Date = date(2026, 1, 16);
 
@@ -68,7 +67,7 @@ async fn several_parts_by_any_masters_fit_with_their_pauses() {
         assert_eq!(at(&late, "11:00").unwrap().masters, [vec![first, second], vec![first, third]]);
         // When the first master is taken, nobody but the others can.
         let taken = Item { service_id: salon.services[2], master_id: first };
-        salon.book_items("2026-01-16T10:00:00", "87771234567", &[taken], Source::Public).await.unwrap();
+        salon.book_items("2026-01-16T10:00:00", "87771234567", &[taken], PUBLIC).await.unwrap();
         let free = ask(&salon, &[any(&salon, 0), any(&salon, 1)]).await;
         assert_eq!(at(&free, "10:00").unwrap().masters, [vec![second], vec![third]]);
         assert!(at(&free, "11:00").is_none());
@@ -84,7 +83,7 @@ async fn a_visit_does_not_stand_in_its_own_way() {
         let both = [2, 0].map(|service| Item { service_id: salon.services[service], master_id: salon.masters[0] });
         let parts = both.map(Part::from);
         assert!(at(&ask(&salon, &parts).await, "10:00").is_some());
-        let booked = salon.book_items("2026-01-16T10:00:00", "87771234567", &both, Source::Public).await.unwrap();
+        let booked = salon.book_items("2026-01-16T10:00:00", "87771234567", &both, PUBLIC).await.unwrap();
         assert_eq!(booked.ends_at.since(booked.starts_at), 180 * 60);
     })
     .await;
@@ -98,7 +97,9 @@ async fn who_has_the_least_to_do_comes_first() {
         let zone = &salon.business.zone;
         let noon = zone.instant(DAY.at(12, 0, 0, 0)).unwrap();
         let found = async |parts: &[Part], at| {
-            slots::candidates(&mut db.read().await.unwrap(), &salon.business, parts, at).await.unwrap()
+            slots::candidates(&mut db.read().await.unwrap(), &salon.business, parts, at, salon.platform.clock.now())
+                .await
+                .unwrap()
         };
         assert_eq!(found(&[any(&salon, 0)], noon).await.assignments(), [[first], [second]]);
         salon.book("2026-01-16T15:00:00", "87771234567").await.unwrap();

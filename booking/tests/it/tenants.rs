@@ -1,9 +1,7 @@
 //! Another tenant's ids find nothing and change nothing, in every function that takes a tenant.
 
 use booking::availability::DayHours;
-use booking::booking::{
-    Actor, CancelError, Cancellation, CreateError, Filter, Source, cancel, find, list, transitions,
-};
+use booking::booking::{Action, By, Change, ChangeError, CreateError, Filter, change, find, list, transitions};
 use booking::business::{self, Business};
 use booking::clock::Timestamp;
 use booking::schedule::ScheduleError;
@@ -13,7 +11,7 @@ use booking::{account, client, master, outbox, schedule, service};
 use db::testing::on_each;
 use jiff::civil::date;
 
-use crate::salon::Salon;
+use crate::salon::{ORIGIN, PUBLIC, Salon};
 
 /// A second salon, without anything of its own.
 async fn rival(salon: &Salon) -> Business {
@@ -55,7 +53,7 @@ async fn reading_crosses_no_border() {
         let hours = schedule::hours(c, rival.id, item.master_id, day, day).await.unwrap();
         assert!(hours.iter().all(|day| day.intervals().is_empty()));
         let (start, end) = (Timestamp::from_seconds(0), Timestamp::from_seconds(i64::MAX));
-        assert!(schedule::busy(c, rival.id, item.master_id, start, end).await.unwrap().is_empty());
+        assert!(schedule::busy(c, rival.id, item.master_id, (start, end), start).await.unwrap().is_empty());
         let phone = booking.client_phone.clone().unwrap();
         assert_eq!(client::language(c, rival.id, &phone).await.unwrap(), None);
         let own = account::of_business(c, rival.id).await.unwrap().unwrap();
@@ -69,7 +67,7 @@ async fn reading_crosses_no_border() {
         assert!(matches!(free, Err(OfferError::UnknownService)), "{free:?}");
         let free = slots::free(&salon.platform, &rival, Wanted::Step(None), (day, day), Audience::Staff).await;
         assert!(free.unwrap().is_empty());
-        let found = slots::candidates(c, &rival, &anybody, booking.starts_at).await;
+        let found = slots::candidates(c, &rival, &anybody, booking.starts_at, booking.created_at).await;
         assert!(matches!(found, Err(OfferError::UnknownService)), "{found:?}");
     })
     .await;
@@ -82,12 +80,18 @@ async fn writing_crosses_no_border() {
         let booking = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
         let rival = rival(&salon).await;
         let (item, day) = (salon.cut(), date(2026, 1, 16));
-        let by_client = Cancellation { actor: Actor::Client, reason: None, version: None, late: true };
-        let cancelled = cancel(&salon.platform, rival.id, booking.id, &by_client).await;
-        assert!(matches!(cancelled, Err(CancelError::NotFound)), "{cancelled:?}");
+        let client = By::Client { business_id: rival.id, origin: &ORIGIN };
+        let mut stranger = salon.owner().await;
+        stranger.business_id = rival.id;
+        for action in Action::ALL {
+            for by in [client, By::Staff(&stranger)] {
+                let changed = change(&salon.platform, by, booking.id, &Change::of(*action)).await;
+                assert!(matches!(changed, Err(ChangeError::NotFound)), "{action}: {changed:?}");
+            }
+        }
 
         salon.business = rival.clone();
-        let booked = salon.book_items("2026-01-16T16:00:00", "87771234567", &[item], Source::Public).await;
+        let booked = salon.book_items("2026-01-16T16:00:00", "87771234567", &[item], PUBLIC).await;
         assert!(matches!(booked, Err(CreateError::Offer(OfferError::UnknownMaster))), "{booked:?}");
 
         let mut tx = db.begin().await.unwrap();
@@ -142,7 +146,7 @@ async fn the_schema_refuses_a_reference_into_another_tenant() {
             assert!(error.is_constraint("foreign_key"), "{statement}: {error:?}");
         }
         let stray_item = Item { master_id: salon.masters[1], ..salon.cut() };
-        salon.book_items("2026-01-16T16:00:00", "87771234567", &[stray_item], Source::Public).await.unwrap();
+        salon.book_items("2026-01-16T16:00:00", "87771234567", &[stray_item], PUBLIC).await.unwrap();
     })
     .await;
 }

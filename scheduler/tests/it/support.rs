@@ -3,8 +3,9 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use booking::access::Origin;
 use booking::account::{self, AccountState};
-use booking::booking::{Actor, Booking, Cancellation, NewBooking, Source};
+use booking::booking::{Action, Booking, By, Change, NewBooking, Party, Source};
 use booking::business::{self, Business};
 use booking::clock::{Clock, Timestamp};
 use booking::entropy::Entropy;
@@ -128,13 +129,12 @@ impl Salon {
         let (wanted, dates) = (Wanted::Visit(&parts), (date, date));
         let free = slots::free(&self.platform, &self.business, wanted, dates, Audience::Public).await;
         let new = NewBooking {
-            client_phone: &phone,
-            client_name: &"Иван Иванов".parse().expect("name"),
-            items: &[Item { service_id, master_id }],
+            client: Party::Phone { phone: &phone, name: Some(&"Иван Иванов".parse().expect("name")) },
+            parts: &parts,
             start: free.expect("free times")[number].slot.wall,
             notes: &String::new().parse().expect("notes"),
             language: None,
-            source: Source::Public,
+            source: Source::Public { origin: &Origin::system(), hold: None },
         };
         visits::create(&self.platform, &self.business, &new).await.expect("the visit is booked")
     }
@@ -149,8 +149,8 @@ impl Salon {
 
     /// Calls a visit off.
     pub(crate) async fn cancel(&self, booking: &Booking) {
-        let cancellation = Cancellation { actor: Actor::Client, reason: None, version: None, late: false };
-        let cancelled = visits::cancel(&self.platform, booking.business_id, booking.id, &cancellation).await;
+        let by = By::Client { business_id: booking.business_id, origin: &Origin::system() };
+        let cancelled = visits::change(&self.platform, by, booking.id, &Change::of(Action::Cancel)).await;
         cancelled.expect("the visit is called off");
     }
 
