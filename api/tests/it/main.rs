@@ -11,6 +11,7 @@ mod document;
 mod faults;
 mod idempotency;
 mod limits;
+mod people;
 mod postgres;
 mod process;
 mod program;

@@ -482,7 +482,13 @@ pub(super) fn segments(visit: &Visit, windows: &[Windows], start: Timestamp) -> 
     visit.legs.iter().zip(windows).filter_map(segment).collect()
 }
 
-fn tell(platform: &Platform, business: &Business, booking: &Booking, link: Option<&LinkToken>, now: Timestamp) -> Vec<Planned> {
+fn tell(
+    platform: &Platform,
+    business: &Business,
+    booking: &Booking,
+    link: Option<&LinkToken>,
+    now: Timestamp,
+) -> Vec<Planned> {
     if booking.client_phone.is_none() {
         return Vec::new();
     }

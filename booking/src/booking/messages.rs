@@ -56,7 +56,12 @@ pub(super) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// `link` leads the client to the visit, where the platform has an address.
-    pub(super) fn new(platform: &'a Platform, business: &'a Business, booking: &'a Booking, link: Option<&LinkToken>) -> Self {
+    pub(super) fn new(
+        platform: &'a Platform,
+        business: &'a Business,
+        booking: &'a Booking,
+        link: Option<&LinkToken>,
+    ) -> Self {
         let services: Vec<&str> = booking.segments.iter().map(|segment| segment.service.as_str()).collect();
         let mut masters: Vec<&str> = Vec::new();
         for segment in &booking.segments {

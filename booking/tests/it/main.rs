@@ -11,5 +11,6 @@ mod idempotency;
 mod people;
 mod salon;
 mod slots;
+mod staff;
 mod tenants;
 mod write_path;

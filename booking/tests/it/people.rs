@@ -18,7 +18,7 @@ pub(crate) async fn login(
     user::login(platform, &Credentials { name: LoginName::Email(email), password, address: None }).await
 }
 
-const FORM: Registration<'static> = Registration {
+pub(crate) const FORM: Registration<'static> = Registration {
     email: "Aigul@Example.kz",
     password: "correct horse",
     full_name: "Айгуль",

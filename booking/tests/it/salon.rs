@@ -76,6 +76,10 @@ impl Salon {
         change(&self.platform, by, id, what).await
     }
 
+    pub(crate) fn travel_seconds(&self, seconds: i64) {
+        self.now_ms.fetch_add(seconds * 1_000, Ordering::Relaxed);
+    }
+
     /// The first service by the first master.
     pub(crate) fn cut(&self) -> Item {
         Item { service_id: self.services[0], master_id: self.masters[0] }
