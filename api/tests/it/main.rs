@@ -12,6 +12,7 @@ mod faults;
 mod idempotency;
 mod limits;
 mod people;
+mod matrix;
 mod postgres;
 mod process;
 mod program;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use api::http::context::ContextSettings;
 use api::http::rate_limit::{Limits, RateLimit};
 use api::http::texts::Texts;
-use api::http::token::AccessTokens;
+use api::http::token::{AccessTokens, Bearer};
 use api::metrics::Metrics;
 use api::readiness::Readiness;
 use api::router::router;
@@ -38,6 +38,7 @@ pub(crate) struct TestApi {
     pub(crate) router: Router,
     pub(crate) platform: Platform,
     pub(crate) metrics: Metrics,
+    tokens: AccessTokens,
     pub(crate) readiness: Readiness,
     pub(crate) clock: Arc<AtomicI64>,
     _folder: TempDir,
@@ -82,7 +83,7 @@ impl TestApi {
         let (metrics, readiness) = (Metrics::default(), Readiness::default());
         let state = AppState {
             platform: platform.clone(),
-            tokens,
+            tokens: tokens.clone(),
             live: LiveAccounts::default(),
             texts: texts.clone(),
             rate_limit,
@@ -96,15 +97,26 @@ impl TestApi {
             default_language: Language::Ru,
             trusted_proxies: Vec::new(),
         };
-        Self { router: router(state, context), platform, metrics, readiness, clock, _folder: folder }
+        Self { router: router(state, context), platform, metrics, readiness, tokens, clock, _folder: folder }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_whole(request).await.0
+    }
+
+    /// The answer, and its body as text.
+    pub(crate) async fn send_whole(&self, request: Request<Body>) -> (Answer, String) {
         let response = self.router.clone().oneshot(request).await.expect("the router answers");
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("body is read");
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: parts.status, headers: parts.headers, body }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        (Answer { status: parts.status, headers: parts.headers, body }, text)
+    }
+
+    /// Signs a token as a login does.
+    pub(crate) fn token(&self, bearer: &Bearer) -> String {
+        self.tokens.issue(bearer, NOW_MS / 1000).expect("token")
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -58,6 +58,7 @@ fn a_wrong_value_is_refused_by_name_and_never_shown() {
         ("SANDBOX_ADDR", "8080"),
         ("LEASE_SECONDS", "2"),
         ("PLATFORM_ACCOUNT", "perhaps"),
+        ("COLD_PER_DAY", "1001"),
         ("DEFAULT_TRIAL_DAYS", "1.5"),
         ("CANCELLATION_HOURS", "721"),
         ("REMINDER_HOURS", "24,0"),
