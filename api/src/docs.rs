@@ -50,7 +50,8 @@ impl utoipa::Modify for BearerScheme {
     }
 }
 
-/// Adds to every operation what every operation can answer: a problem that is ours.
+/// Adds to every operation what does not depend on it: too many requests, a database that is away, a fault of ours,
+/// and where a token is needed, none or not the right one.
 #[must_use]
 pub fn complete(mut document: OpenApi) -> OpenApi {
     idempotency::announce(&mut document);
@@ -59,11 +60,29 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         .description("A fault on our side, or a busy database")
         .content("application/problem+json", content)
         .build();
+    let describe = |description: &str| {
+        let mut problem = problem.clone();
+        description.clone_into(&mut problem.description);
+        problem
+    };
+    let everywhere = [
+        ("429", describe("Over a limit of requests; `Retry-After` tells when to come again")),
+        ("503", describe("The database is away or busy; `Retry-After` tells when to come again")),
+        ("5XX", problem.clone()),
+    ];
+    let signed_in = [
+        ("401", describe("No token, or none that holds")),
+        ("403", describe("Not for this role, or not for this key")),
+    ];
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             let responses = &mut operation.responses.responses;
-            responses.entry("5XX".to_owned()).or_insert_with(|| problem.clone().into());
+            let needs_token = operation.security.as_ref().is_some_and(|security| !security.is_empty());
+            let more = signed_in.iter().filter(|_| needs_token);
+            for (status, response) in everywhere.iter().chain(more) {
+                responses.entry((*status).to_owned()).or_insert_with(|| response.clone().into());
+            }
         }
     }
     document

@@ -52,7 +52,8 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        run("kill", &[&format!("-{name}"), &self.child.id().to_string()]);
+        // The shell's own: not every machine has a program of this name.
+        run("sh", &["-c", &format!("kill -{name} {}", self.child.id())]);
     }
 
     pub(crate) async fn ended(&mut self) -> ExitStatus {

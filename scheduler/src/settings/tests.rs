@@ -59,6 +59,8 @@ fn a_wrong_value_is_refused_by_name_and_never_shown() {
         ("LEASE_SECONDS", "2"),
         ("PLATFORM_ACCOUNT", "perhaps"),
         ("COLD_PER_DAY", "1001"),
+        ("PUBLIC_URL", "secret-value"),
+        ("PUBLIC_DOMAIN", "secret value"),
         ("DEFAULT_TRIAL_DAYS", "1.5"),
         ("CANCELLATION_HOURS", "721"),
         ("REMINDER_HOURS", "24,0"),
