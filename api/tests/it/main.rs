@@ -11,8 +11,9 @@ mod document;
 mod faults;
 mod idempotency;
 mod limits;
-mod people;
 mod matrix;
+mod people;
+
 mod postgres;
 mod process;
 mod program;
