@@ -181,7 +181,6 @@ version-invalid = a version such as "1" is needed
 cursor-invalid = is not a cursor that this server gave
 idempotency-key-invalid = needs 1 to 255 visible ASCII characters
 
-message-opted-out = the client does not want to be written to
 message-erased = the client was erased
 message-recipient-invalid = the number is not a phone number
 message-text-invalid = the text is empty or too long

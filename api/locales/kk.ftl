@@ -181,7 +181,6 @@ version-invalid = "1" түріндегі нұсқа керек
 cursor-invalid = бұл курсорды бұл сервер бермеген
 idempotency-key-invalid = 1-ден 255-ке дейін көрінетін ASCII таңбасы керек
 
-message-opted-out = клиент хабарламалардан бас тартты
 message-erased = клиенттің деректері жойылды
 message-recipient-invalid = бұл телефон нөмірі емес
 message-text-invalid = мәтін бос немесе тым ұзын

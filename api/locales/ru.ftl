@@ -181,7 +181,6 @@ version-invalid = нужна версия вида "1"
 cursor-invalid = этот курсор выдан не этим сервером
 idempotency-key-invalid = нужно от 1 до 255 видимых символов ASCII
 
-message-opted-out = клиент отказался от сообщений
 message-erased = данные клиента удалены
 message-recipient-invalid = это не номер телефона
 message-text-invalid = текст пуст или слишком длинный

@@ -31,6 +31,8 @@ use crate::http::idempotency;
         (name = "settings", description = "One's own business: settings, keys of programs, what was changed"),
         (name = "client", description = "Clients who sign in with a code, and their own visits"),
         (name = "admin", description = "The platform's operator"),
+        (name = "clients", description = "Who is served"),
+        (name = "texts", description = "What clients are written"),
         (name = "platform", description = "The platform itself"),
     ),
 )]

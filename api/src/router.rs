@@ -68,5 +68,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(routes::public::routes())
         .merge(routes::availability::routes())
         .merge(routes::bookings::routes())
+        .merge(routes::clients::routes())
+        .merge(routes::texts::routes())
         .merge(routes::health::routes())
 }

@@ -47,6 +47,9 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub current: Option<serde_json::Value>,
+    /// The client who has the number, where that was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<i64>,
 }
 
 /// What is wrong with one field of a request.
@@ -259,6 +262,7 @@ pub struct ApiError {
     alternatives: Vec<SlotOut>,
     sent_version: Option<i64>,
     current: Option<Box<serde_json::Value>>,
+    client_id: Option<i64>,
     retry_after: Option<u64>,
     cause: Option<String>,
 }
@@ -285,6 +289,7 @@ impl ApiError {
             alternatives: Vec::new(),
             sent_version: None,
             current: None,
+            client_id: None,
             retry_after: None,
             cause: None,
         }
@@ -332,6 +337,13 @@ impl ApiError {
         self
     }
 
+    /// Adds the client who has what was asked for.
+    #[must_use]
+    pub fn with_client(mut self, client_id: i64) -> Self {
+        self.client_id = Some(client_id);
+        self
+    }
+
     /// Adds when to try again, in seconds.
     #[must_use]
     pub fn with_retry_after(mut self, seconds: u64) -> Self {
@@ -372,6 +384,7 @@ impl ApiError {
             alternatives: self.alternatives.clone(),
             sent_version: self.sent_version,
             current: self.current.as_deref().cloned(),
+            client_id: self.client_id,
         };
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();

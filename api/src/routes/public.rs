@@ -6,7 +6,7 @@ use booking::booking::{self as visits, NewBooking, Party, Source};
 use booking::business::{self, Business};
 use booking::id::{MasterId, ServiceId};
 use booking::name::{Name, Notes};
-use booking::phone::Phone;
+use booking::phone::{Phone, PhoneWarning};
 use booking::platform::Platform;
 use booking::slots::Item;
 use booking::{master, service};
@@ -170,6 +170,9 @@ pub struct BookedOut {
     /// The client's number in E.164 form.
     #[schema(example = "+77779876543")]
     client_phone: String,
+    /// `whatsapp_unlikely` for a landline, `number_unusual` where a digit may be wrong: worth another look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_warning: Option<&'static str>,
     /// The price in tenge.
     #[schema(example = 5000.0)]
     price: f64,
@@ -316,6 +319,7 @@ impl BookedOut {
             ends_at: booked.zone.rfc_3339(booked.ends_at),
             time_zone: booked.zone.name().to_owned(),
             client_phone: format!("+{}", client_phone.expose()),
+            phone_warning: client_phone.warning().map(PhoneWarning::as_str),
             price: money::tenge(booked.price_tiyn),
             price_tiyn: booked.price_tiyn,
             currency: money::CURRENCY,

@@ -17,6 +17,51 @@ pub const MOST_ROWS: u32 = 200;
 /// The most visits to come that a client's card shows.
 const MOST_UPCOMING: i64 = 20;
 
+/// Parameters: $1 business, $2 and $3 the first and last id, $4 to $7 words of a name, $8 and $9 digits as typed and with
+/// the country's code, $10 tag, $11 the only master, $12 limit, $13 now, $14 whether erased ones are wanted. What is empty
+/// is not searched for: it stands at the beginning of every text.
+///
+/// The engines name the place of a text in another differently. `like` would do on both, at four times the time on SQLite.
+macro_rules! page_sql {
+    ($place:literal) => {
+        concat!(
+            "select c.id, c.phone, c.name, c.language, c.tags, c.notes, c.health_notes, c.blocked_at, c.blocked_reason,
+                 c.service_stopped_at, c.marketing_stopped_at, c.erased_at, c.created_at, c.updated_at,
+                 (select count(*) from bookings b where b.client_id = c.id and b.state = 'completed') as visits,
+                 (select count(*) from bookings b where b.client_id = c.id and b.state = 'no_show') as no_shows,
+                 (select count(*) from bookings b join booking_transitions t on t.booking_id = b.id
+                  where b.client_id = c.id and b.state = 'cancelled' and t.to_state = 'cancelled'
+                      and t.actor = 'client' and t.remark = 'late') as late_cancellations,
+                 (select max(b.starts_at) from bookings b
+                  where b.client_id = c.id and b.state in ('arrived', 'completed')) as last_visit_at,
+                 (select min(b.starts_at) from bookings b
+                  where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > $13) as next_visit_at,
+                 (select count(*) from bookings b
+                  where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > $13) as upcoming
+             from (
+                 select id from clients
+                 where business_id = $1 and id between $2 and $3 and merged_into is null and (erased_at is null or $14)
+                     and ", $place, "(search, $4) > 0 and ", $place, "(search, $5) > 0
+                     and ", $place, "(search, $6) > 0 and ", $place, "(search, $7) > 0
+                     and ($8 = '' or id in (
+                         select coalesce(merged_into, id) from clients
+                         where business_id = $1 and (", $place, "(phone, $8) > 0 or ", $place, "(phone, $9) > 0)
+                     ))
+                     and ($10 = '' or ", $place, "(tags, $10) > 0)
+                     and ($11 = 0 or exists (
+                         select 1 from bookings b join booking_segments s on s.booking_id = b.id
+                         where b.client_id = clients.id and s.master_id = $11
+                     ))
+                 order by id desc limit $12
+             ) f join clients c on c.id = f.id
+             order by c.id desc"
+        )
+    };
+}
+
+const SQLITE: &str = page_sql!("instr");
+const POSTGRES: &str = page_sql!("strpos");
+
 /// Which clients to list, the newest first.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -156,7 +201,7 @@ async fn is_served_by(
     Ok(row.is_some())
 }
 
-/// Rows with ids from `first` to `last`, the highest first. Without a number to search for both patterns are empty.
+/// Rows with ids from `first` to `last`, the highest first.
 async fn page(
     connection: &mut Connection,
     platform: &Platform,
@@ -166,50 +211,23 @@ async fn page(
     only: Option<MasterId>,
     filter: &Filter,
 ) -> Result<Vec<Row>, StoreError> {
-    let (typed, national) = filter.search.number_patterns().unwrap_or_default();
+    let (typed, national) = filter.search.number().unwrap_or_default();
     let one = first == last;
     Ok(db::fetch_all!(
         connection,
         Row,
-        "select c.id, c.phone, c.name, c.language, c.tags, c.notes, c.health_notes, c.blocked_at, c.blocked_reason,
-             c.service_stopped_at, c.marketing_stopped_at, c.erased_at, c.created_at, c.updated_at,
-             (select count(*) from bookings b where b.client_id = c.id and b.state = 'completed') as visits,
-             (select count(*) from bookings b where b.client_id = c.id and b.state = 'no_show') as no_shows,
-             (select count(*) from bookings b join booking_transitions t on t.booking_id = b.id
-              where b.client_id = c.id and b.state = 'cancelled' and t.to_state = 'cancelled' and t.actor = 'client'
-                  and t.remark = 'late') as late_cancellations,
-             (select max(b.starts_at) from bookings b
-              where b.client_id = c.id and b.state in ('arrived', 'completed')) as last_visit_at,
-             (select min(b.starts_at) from bookings b
-              where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > $13) as next_visit_at,
-             (select count(*) from bookings b
-              where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > $13) as upcoming
-         from (
-             select id from clients
-             where business_id = $1 and id between $2 and $3 and merged_into is null and (erased_at is null or $14)
-                 and search like $4 and search like $5 and search like $6 and search like $7
-                 and ($8 = '' or id in (
-                     select coalesce(merged_into, id) from clients
-                     where business_id = $1 and (phone like $8 or phone like $9)
-                 ))
-                 and ($10 = '' or tags like $10)
-                 and ($11 = 0 or exists (
-                     select 1 from bookings b join booking_segments s on s.booking_id = b.id
-                     where b.client_id = clients.id and s.master_id = $11
-                 ))
-             order by id desc limit $12
-         ) f join clients c on c.id = f.id
-         order by c.id desc",
+        sqlite: SQLITE,
+        postgres: POSTGRES,
         business_id,
         first,
         last,
-        filter.search.pattern(0),
-        filter.search.pattern(1),
-        filter.search.pattern(2),
-        filter.search.pattern(3),
+        filter.search.word(0),
+        filter.search.word(1),
+        filter.search.word(2),
+        filter.search.word(3),
         typed.as_str(),
         national.as_str(),
-        filter.tag.as_ref().map_or_else(String::new, |tag| format!("%\"{}\"%", tag.as_str())),
+        filter.tag.as_ref().map_or_else(String::new, |tag| format!("\"{}\"", tag.as_str())),
         only.map_or(0, MasterId::get),
         i64::from(filter.limit.min(MOST_ROWS)),
         platform.clock.now(),

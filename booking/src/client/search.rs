@@ -61,19 +61,19 @@ impl Search {
         self.words.is_empty() && self.digits.is_none()
     }
 
-    /// The pattern of the word at a place; all that there is, beyond the last.
-    pub(super) fn pattern(&self, place: usize) -> String {
-        self.words.get(place).map_or_else(|| "%".to_owned(), |word| format!("%{word}%"))
+    /// The word at a place; nothing beyond the last.
+    pub(super) fn word(&self, place: usize) -> &str {
+        self.words.get(place).map_or("", String::as_str)
     }
 
-    /// The patterns of a number: as typed, and with the trunk prefix 8 read as the country code 7.
-    pub(super) fn number_patterns(&self) -> Option<(String, String)> {
+    /// A number: as typed, and with the trunk prefix 8 read as the country code 7.
+    pub(super) fn number(&self) -> Option<(String, String)> {
         let typed = self.digits.as_deref()?;
         let national = match typed.strip_prefix('8') {
-            Some(rest) if rest.len() >= 3 => format!("7{rest}%"),
-            Some(_) | None => format!("%{typed}%"),
+            Some(rest) if rest.len() >= 3 => format!("7{rest}"),
+            Some(_) | None => typed.to_owned(),
         };
-        Some((format!("%{typed}%"), national))
+        Some((typed.to_owned(), national))
     }
 }
 
@@ -282,12 +282,12 @@ mod tests {
 
     #[test]
     fn digits_are_a_number_unless_numbers_are_hidden() {
-        let patterns = |typed| Search::new(typed, true).number_patterns();
+        let number = |typed| Search::new(typed, true).number();
         let both = |one: &str, other: &str| Some((one.to_owned(), other.to_owned()));
-        assert_eq!(patterns("4567"), both("%4567%", "%4567%"));
-        assert_eq!(patterns("+7 (777) 123-45-67"), both("%77771234567%", "%77771234567%"));
-        assert_eq!(patterns("8777"), both("%8777%", "7777%"));
-        assert_eq!(patterns("87"), both("%87%", "%87%"));
+        assert_eq!(number("4567"), both("4567", "4567"));
+        assert_eq!(number("+7 (777) 123-45-67"), both("77771234567", "77771234567"));
+        assert_eq!(number("8777"), both("8777", "7777"));
+        assert_eq!(number("87"), both("87", "87"));
         let mixed = Search::new("иван 45-67", true);
         assert_eq!((mixed.words.as_slice(), mixed.digits.as_deref()), (&["ivan".to_owned()][..], Some("4567")));
         let hidden = Search::new("иван 4567", false);
@@ -296,7 +296,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn whatever_is_typed_is_plain_in_a_pattern(text in "\\PC{0,40}") {
+        fn whatever_is_typed_becomes_few_plain_words(text in "\\PC{0,40}") {
             let search = Search::new(&text, true);
             let marks = search.words.iter().any(|word| word.contains(['%', '_', '\\', ' ']));
             proptest::prop_assert!(!marks && search.words.len() <= MOST_WORDS);

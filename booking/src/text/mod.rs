@@ -16,7 +16,7 @@ mod tests;
 
 pub use template::{TEMPLATE_LENGTH, Template, TemplateError, Variable};
 pub use visit::{Event, VisitText, greeting_name};
-pub use wording::{TextsEdit, Wording, WordingError, change_wording};
+pub use wording::{TextsEdit, Wording, WordingError, change_wording, example};
 
 use std::fmt;
 

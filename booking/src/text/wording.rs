@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Span;
 use serde_json::json;
 
-use super::{Event, Template};
+use super::{Event, Template, VisitText};
 use crate::access::Access;
 use crate::audit::{self, Change};
-use crate::business;
+use crate::business::{self, Business};
 use crate::language::Language;
 use crate::platform::Platform;
 use crate::store::{StoreError, from_store};
@@ -51,6 +52,14 @@ impl Wording {
     #[must_use]
     pub fn find(&self, event: Event, language: Language) -> Option<&Template> {
         self.0.get(&(event, language))
+    }
+
+    /// The same with one text more.
+    #[must_use]
+    pub fn with(&self, event: Event, language: Language, template: Template) -> Self {
+        let mut more = self.clone();
+        more.0.insert((event, language), template);
+        more
     }
 
     /// Reads what a row has. A text that no longer fits its event, because a later version of the program took a variable
@@ -123,6 +132,38 @@ pub async fn change_wording(platform: &Platform, access: &Access, edit: &TextsEd
     audit::record(&mut tx, Some(access.business_id), &access.origin, &change, platform.clock.now()).await?;
     tx.commit().await?;
     Ok(wording)
+}
+
+/// How a text reads for a visit that might be: the day after tomorrow at 14:00, moved by a day.
+#[must_use]
+pub fn example(
+    platform: &Platform,
+    business: &Business,
+    wording: &Wording,
+    event: Event,
+    language: Language,
+) -> String {
+    let today = business.zone.date(platform.clock.now());
+    let start = today.saturating_add(Span::new().days(2)).at(14, 0, 0, 0);
+    let (client, service, master) = match language {
+        Language::Ru => ("Айгерим", "Стрижка", "Айгуль"),
+        Language::Kk => ("Әйгерім", "Шаш қию", "Айгүл"),
+        Language::En => ("Aigerim", "Haircut", "Aigul"),
+    };
+    let visit = VisitText {
+        business: business.name.as_str(),
+        address: business.address.as_deref(),
+        client,
+        service,
+        master,
+        price_tiyn: 500_000,
+        start,
+        moved_from: Some(start.saturating_sub(Span::new().days(1))),
+        today,
+        cancellation_hours: business.settings.visits.cancel_hours.unwrap_or(platform.policy.cancellation_hours),
+        link: None,
+    };
+    platform.texts.visit(event, language, wording, &visit)
 }
 
 impl fmt::Debug for Wording {

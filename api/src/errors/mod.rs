@@ -1,6 +1,7 @@
 //! From errors of the domain to problems: one place, one exhaustive `match` for each.
 
 pub mod bookings;
+pub mod clients;
 mod people;
 
 use booking::business::SubdomainError;
