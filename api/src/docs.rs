@@ -18,7 +18,10 @@ use crate::http::idempotency;
         description = "Bookings for salons, clinics and studios, confirmed over WhatsApp.\n\n\
             Errors are `application/problem+json` (RFC 9457) in the language of `Accept-Language` (ru, kk, en). \
             Every answer carries `X-Request-Id`; answers under a rate limit carry `RateLimit-Limit`, \
-            `RateLimit-Remaining` and `RateLimit-Reset`.",
+            `RateLimit-Remaining` and `RateLimit-Reset`.\n\n\
+            Where the operator has set PUBLIC_DOMAIN, a business has a host of its own, and public paths need not name \
+            it: `GET /api/v1/public/business/services` on `demo.example.kz` is \
+            `GET /api/v1/public/business/demo/services`.",
     ),
     modifiers(&BearerScheme),
     tags(

@@ -9,6 +9,8 @@ use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::Redirect;
 use axum::routing::get;
+use tower::Layer;
+use tower::util::MapRequestLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::docs::{self, Document};
 use crate::http::context::{ContextSettings, with_context};
 use crate::http::extract::BODY_MAX;
+use crate::http::host::HostBusiness;
 use crate::http::idempotency::{self, Once};
 use crate::http::rate_limit::layer::{Limited, limited};
 use crate::metrics;
@@ -32,6 +35,8 @@ pub fn router(state: AppState, context: ContextSettings) -> Router {
     let once = Once::new(state.clone(), &document);
     let limits = state.rate_limit.clone().map(|limit| Limited::new(limit, state.clone(), &document));
     let measured = state.metrics.clone();
+    let domain = state.platform.policy.public_domain.as_deref();
+    let by_host = domain.map(|domain| HostBusiness::new(domain, &document));
     let router = routes
         .layer(middleware::from_fn_with_state(once, idempotency::once))
         .with_state(state)
@@ -43,9 +48,17 @@ pub fn router(state: AppState, context: ContextSettings) -> Router {
         Some(limits) => router.layer(middleware::from_fn_with_state(limits, limited)),
         None => router,
     };
-    router
+    let router = router
         .layer(middleware::from_fn_with_state(Arc::new(context), with_context))
-        .layer(middleware::from_fn_with_state(measured, metrics::measured))
+        .layer(middleware::from_fn_with_state(measured, metrics::measured));
+    match by_host {
+        // Before the routes are matched: a layer of the router itself would come too late.
+        Some(by_host) => {
+            let named = MapRequestLayer::new(move |request| by_host.name(request));
+            Router::new().fallback_service(named.layer(router))
+        }
+        None => router,
+    }
 }
 
 /// The OpenAPI document of the router.
@@ -65,6 +78,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(routes::audit::routes())
         .merge(routes::admin::routes())
         .merge(routes::client_login::routes())
+        .merge(routes::client_bookings::routes())
         .merge(routes::public::routes())
         .merge(routes::availability::routes())
         .merge(routes::bookings::routes())

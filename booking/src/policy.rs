@@ -21,6 +21,8 @@ pub struct Policy {
     pub refresh_token_days: u32,
     /// Where clients reach the platform (`PUBLIC_URL`), for links in messages; none sends no links.
     pub public_url: Option<String>,
+    /// The domain whose labels are subdomains of businesses (`PUBLIC_DOMAIN`); none leaves the business to paths.
+    pub public_domain: Option<String>,
     /// The distance between two start times that are offered, in minutes.
     pub slot_step_minutes: u32,
     /// When clients are left alone.
@@ -43,6 +45,7 @@ impl Default for Policy {
             supported_languages: vec![Language::Ru, Language::En, Language::Kk],
             refresh_token_days: 7,
             public_url: None,
+            public_domain: None,
             slot_step_minutes: 30,
             quiet: QuietHours::default(),
             cold_per_day: 20,

@@ -107,5 +107,6 @@ fn policy(settings: &Settings) -> Policy {
         policy.cold_per_day = cold_per_day;
     }
     policy.public_url.clone_from(&settings.http.public_url);
+    policy.public_domain.clone_from(&settings.http.public_domain);
     policy
 }

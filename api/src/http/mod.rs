@@ -3,6 +3,7 @@
 pub mod context;
 pub mod etag;
 pub mod extract;
+pub mod host;
 pub mod idempotency;
 pub mod language;
 pub mod problem;

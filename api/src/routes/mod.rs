@@ -6,6 +6,7 @@ pub mod audit;
 pub mod auth;
 pub mod availability;
 pub mod bookings;
+pub mod client_bookings;
 pub mod client_login;
 pub mod clients;
 pub mod health;

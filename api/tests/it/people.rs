@@ -287,11 +287,54 @@ async fn a_client_signs_in_by_code_and_opens_nothing_of_the_staff() {
         let answer = api.request(Method::GET, path, Some(token), None).await;
         assert_eq!((answer.status, &answer.body["code"]), (StatusCode::FORBIDDEN, &json!("not-allowed")), "{path}");
     }
+    own_visits_and_nobody_elses(&api, token).await;
     let refresh = json!({ "refresh_token": tokens.body["refresh_token"] });
     assert_eq!(api.post("/api/v1/refresh-token", refresh.clone()).await.status, StatusCode::UNAUTHORIZED);
     let next = api.post("/api/v1/client/refresh-token", refresh.clone()).await;
     assert_eq!(next.status, StatusCode::OK, "{next:?}");
     assert_eq!(api.post("/api/v1/client/refresh-token", refresh).await.status, StatusCode::UNAUTHORIZED);
+}
+
+async fn own_visits_and_nobody_elses(api: &TestApi, token: &str) {
+    let mut other = visit("2026-01-16T14:00:00");
+    other["client_phone"] = json!("87771234567");
+    let other = api.post("/api/v1/public/booking", other).await.body["booking_id"].as_i64().expect("id");
+    let listed = api.request(Method::GET, "/api/v1/client/bookings", Some(token), None).await;
+    assert_eq!(listed.body["bookings"].as_array().map(Vec::len), Some(1), "{listed:?}");
+    let own = listed.body["bookings"][0]["id"].as_i64().expect("id");
+    let path = |id: i64| format!("/api/v1/client/bookings/{id}");
+    let cancel = async |id: i64| {
+        api.request(Method::POST, &format!("{}/cancel", path(id)), Some(token), Some(json!({ "reason": "болею" })))
+            .await
+    };
+    let hidden = api.request(Method::GET, &path(other), Some(token), None).await;
+    assert_eq!((hidden.status, &hidden.body["code"]), (StatusCode::NOT_FOUND, &json!("booking-not-found")));
+    assert_eq!(cancel(other).await.status, StatusCode::NOT_FOUND);
+    let shown = api.request(Method::GET, &path(own), Some(token), None).await;
+    assert_eq!(shown.body["cancel_until"], "2026-01-15T12:00:00+05:00", "{shown:?}");
+    assert_eq!(cancel(own).await.body["status"], "cancelled");
+    assert_eq!(cancel(own).await.status, StatusCode::CONFLICT);
+    // Whoever works there gets no further with their own token.
+    let owner = api.login(demo::OWNER).await;
+    let staff = api.request(Method::GET, "/api/v1/client/bookings", Some(&owner), None).await;
+    assert_eq!(staff.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn the_host_names_the_business_of_public_routes() {
+    let api = TestApi::start().await;
+    let get = async |host: &str, path: &str| {
+        let request = axum::http::Request::builder().uri(path).header("host", host);
+        api.send(request.body(axum::body::Body::empty()).expect("request")).await
+    };
+    let shown = get("demo.api.test", "/api/v1/public/business").await;
+    assert_eq!((shown.status, &shown.body["subdomain"]), (StatusCode::OK, &json!("demo")), "{shown:?}");
+    for path in ["/api/v1/public/business/services", "/api/v1/public/business/demo/services"] {
+        assert!(get("demo.api.test:8000", path).await.body["services"].is_array(), "{path}");
+    }
+    let unknown = get("nobody.api.test", "/api/v1/public/business").await;
+    assert_eq!((unknown.status, &unknown.body["code"]), (StatusCode::NOT_FOUND, &json!("business-not-found")));
+    assert_eq!(get("elsewhere.test", "/api/v1/public/business").await.body["code"], "route-not-found");
 }
 
 #[tokio::test]

@@ -71,6 +71,7 @@ impl TestApi {
         let clock = Arc::new(AtomicI64::new(NOW_MS));
         let mut policy = Policy::default();
         policy.public_url = Some("http://api.test".to_owned());
+        policy.public_domain = Some("api.test".to_owned());
         let platform = Platform::open(db, Clock::fixed(clock.clone()), Entropy::seeded(7), policy).await;
         let platform = platform.expect("platform opens");
         demo::seed(&platform).await.expect("demo is seeded");

@@ -1,0 +1,101 @@
+//! Businesses by the `Host` of a request: on `demo.example.kz`, public paths need not name `demo`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::HOST;
+use axum::http::uri::PathAndQuery;
+use axum::http::{Request, Uri};
+use booking::business::Subdomain;
+use utoipa::openapi::OpenApi;
+
+/// What public paths of a business begin with.
+const PREFIX: &str = "/api/v1/public/business";
+/// The part of documented paths that the host stands for.
+const NAMED: &str = "/api/v1/public/business/{subdomain}/";
+
+/// Puts the business of the host into public paths that name none.
+#[derive(Debug, Clone)]
+pub struct HostBusiness {
+    /// `.example.kz`, in lower case.
+    suffix: Arc<str>,
+    /// What follows the business in paths: `services`, `masters`…; a path that begins with one names no business.
+    resources: Arc<HashSet<String>>,
+}
+
+impl HostBusiness {
+    /// Serves `domain` for the public paths of `document`.
+    #[must_use]
+    pub fn new(domain: &str, document: &OpenApi) -> Self {
+        let resources = document.paths.paths.keys().filter_map(|path| path.strip_prefix(NAMED));
+        let resources = resources.filter_map(|rest| rest.split('/').next()).map(str::to_owned);
+        Self { suffix: format!(".{}", domain.to_ascii_lowercase()).into(), resources: Arc::new(resources.collect()) }
+    }
+
+    /// The request with the business in its path, where the host names one and the path none.
+    #[must_use]
+    pub fn name(&self, mut request: Request<Body>) -> Request<Body> {
+        if let Some(uri) = self.named(&request) {
+            *request.uri_mut() = uri;
+        }
+        request
+    }
+
+    fn named(&self, request: &Request<Body>) -> Option<Uri> {
+        let rest = request.uri().path().strip_prefix(PREFIX)?;
+        let first = rest.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let names_none = rest.is_empty() || (rest.starts_with('/') && self.resources.contains(first));
+        let subdomain = self.subdomain(request).filter(|_| names_none)?;
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let path: PathAndQuery = format!("{PREFIX}/{subdomain}{rest}{query}").parse().ok()?;
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = Some(path);
+        Uri::from_parts(parts).ok()
+    }
+
+    /// The label before the domain, if it can be a business.
+    fn subdomain(&self, request: &Request<Body>) -> Option<Subdomain> {
+        let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let host = header.or_else(|| request.uri().host())?.to_ascii_lowercase();
+        let host = host.split(':').next()?.trim_end_matches('.').to_owned();
+        host.strip_suffix(&*self.suffix)?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(host: &str, path: &str) -> String {
+        let by_host = HostBusiness::new("Example.kz", &crate::router::document());
+        let request = Request::builder().uri(path).header(HOST, host).body(Body::empty()).expect("request");
+        by_host.name(request).uri().to_string()
+    }
+
+    #[test]
+    fn the_host_names_the_business_where_the_path_does_not() {
+        let named = "/api/v1/public/business/demo";
+        assert_eq!(path("demo.example.kz", "/api/v1/public/business"), named);
+        assert_eq!(path("DEMO.example.kz:8000", "/api/v1/public/business/services"), format!("{named}/services"));
+        let slots = "/availability?date=2026-01-15&master_id=1";
+        assert_eq!(path("demo.example.kz", &format!("/api/v1/public/business{slots}")), format!("{named}{slots}"));
+    }
+
+    #[test]
+    fn other_paths_and_hosts_stay_as_they_are() {
+        for (host, as_it_is) in [
+            ("demo.example.kz", "/api/v1/public/business/other"),
+            ("demo.example.kz", "/api/v1/public/business/other/services"),
+            ("demo.example.kz", "/api/v1/bookings"),
+            ("demo.example.kz", "/api/v1/public/businesses"),
+            ("example.kz", "/api/v1/public/business"),
+            ("demo.example.kz.evil.com", "/api/v1/public/business"),
+            ("a.demo.example.kz", "/api/v1/public/business"),
+            ("api.example.kz", "/api/v1/public/business"),
+            ("127.0.0.1:8000", "/api/v1/public/business"),
+        ] {
+            assert_eq!(path(host, as_it_is), as_it_is, "{host}");
+        }
+    }
+}
