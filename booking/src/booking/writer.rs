@@ -7,16 +7,15 @@
 //! ```
 //!
 //! Nobody waits for company: the first to come is written at once, alone, and those who come while the database is at it
-//! are the next batch. The more there is to do, the larger the batches and the less each visit costs.
+//! are the next batch. The more there is to do, the larger the batches and the less each visit costs. Where the engine
+//! can write two batches at once, a second one starts when enough are waiting for it to be worth its cost.
 //!
 //! A batch that fails is written again, visit by visit, so that nobody gets an error that is another's. Where the
 //! database itself is gone, everybody is told so. A caller that goes away is written all the same, and finds its visit
 //! under its idempotency key.
 
-use std::sync::Arc;
-
 use db::Db;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::booking::batch;
@@ -25,6 +24,8 @@ use crate::store::StoreError;
 
 /// The most visits of a batch: more would keep the first of them waiting without costing less.
 const MOST: usize = 32;
+/// How many have to wait before a batch is written beside another one.
+const ENOUGH: usize = 8;
 /// How many visits wait for the writer at most; who comes after them waits for a place in the queue.
 const QUEUE: usize = 256;
 
@@ -61,25 +62,33 @@ impl Writer {
 }
 
 async fn run(db: Db, mut queue: mpsc::Receiver<Job>) {
-    let under_way = Arc::new(Semaphore::new(db.batches_at_once()));
+    let mut waiting: Vec<Job> = Vec::with_capacity(MOST);
+    let mut under_way = JoinSet::new();
     loop {
-        // It is never closed.
-        let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
-        let Some(first) = queue.recv().await else { return };
-        // Those who are about to come go along.
-        tokio::task::yield_now().await;
-        let mut jobs = vec![first];
-        while jobs.len() < MOST
-            && let Ok(job) = queue.try_recv()
-        {
-            jobs.push(job);
+        let is_worth_it = under_way.is_empty() || (waiting.len() >= ENOUGH && under_way.len() < db.batches_at_once());
+        if !waiting.is_empty() && is_worth_it {
+            // Those who are about to come go along.
+            tokio::task::yield_now().await;
+            while waiting.len() < MOST
+                && let Ok(job) = queue.try_recv()
+            {
+                waiting.push(job);
+            }
+            let (db, jobs) = (db.clone(), std::mem::replace(&mut waiting, Vec::with_capacity(MOST)));
+            under_way.spawn(async move { write_and_answer(&db, jobs).await });
+            continue;
         }
-        let db = db.clone();
-        tokio::spawn(async move {
-            write_and_answer(&db, jobs).await;
-            drop(permit);
-        });
+        tokio::select! {
+            job = queue.recv(), if waiting.len() < MOST => match job {
+                Some(job) => waiting.push(job),
+                None if waiting.is_empty() => break,
+                // Nobody comes any more; those who wait are the last batch.
+                None => drop(under_way.join_next().await),
+            },
+            Some(_written) = under_way.join_next(), if !under_way.is_empty() => {}
+        }
     }
+    while under_way.join_next().await.is_some() {}
 }
 
 async fn write_and_answer(db: &Db, jobs: Vec<Job>) {

@@ -46,3 +46,8 @@ create unique index outbox_wa_message_id_key on outbox (wa_message_id) where att
 -- then is there too, and the account is the one that the same statement has found.
 alter table outbox drop constraint outbox_business_id_fkey;
 alter table outbox drop constraint outbox_account_id_fkey;
+
+-- The id is carried, and no key: while the table has no statistics, a key would look as good for finding a visit by
+-- business and id as the unique index does, and each check of a reference would read all visits of the business.
+drop index bookings_start;
+create index bookings_start on bookings (business_id, starts_at) include (id);
