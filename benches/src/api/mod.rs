@@ -30,6 +30,10 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// From this load average on the figures are not worth much.
 const BUSY: f64 = 1.0;
 
+const ON_SQLITE: [Contender; 5] =
+    [Contender::Axum, Contender::SameWork, Contender::Ours, Contender::OursDurable, Contender::OursWithHistory];
+const ON_POSTGRES: [Contender; 4] = [Contender::Axum, Contender::SameWork, Contender::Ours, Contender::OursWithHistory];
+
 /// How much is measured, and with what.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
@@ -45,9 +49,12 @@ pub struct Options {
     /// A PostgreSQL on which databases may be made. Absent: one is started with the server's own defaults.
     #[arg(long, env = "TEST_POSTGRES_URL")]
     postgres: Option<String>,
-    /// A Python with fastapi, uvicorn and asyncpg.
-    #[arg(long, default_value = "python3")]
-    python: PathBuf,
+    /// A Python with fastapi, uvicorn and asyncpg. Absent: an environment with them is made in the target directory.
+    #[arg(long)]
+    python: Option<PathBuf>,
+    /// Measure on one engine only.
+    #[arg(long)]
+    only: Option<Engine>,
 }
 
 /// Builds the programs, measures them, and prints the comparison; gives whether all that has to hold does.
@@ -62,17 +69,28 @@ pub async fn run(options: &Options, workspace: &Path) -> anyhow::Result<bool> {
     let programs = Programs {
         ours: build::target_directory(workspace)?.join("release/api"),
         axum: build::target_directory(&peers)?.join("release/api-axum"),
-        fastapi: server::fastapi(&options.python, &peers.join("api-fastapi")),
+        fastapi: match (options.only, &options.python) {
+            (Some(Engine::Sqlite), _) => Err("it is for PostgreSQL".to_owned()),
+            (_, Some(python)) => server::fastapi(python, &peers.join("api-fastapi")),
+            (_, None) => {
+                let environment = build::target_directory(workspace)?.join("fastapi");
+                server::environment(&environment, &peers.join("api-fastapi"))
+                    .and_then(|python| server::fastapi(&python, &peers.join("api-fastapi")))
+            }
+        },
     };
     let mut results = Results::default();
-    let postgres = match Postgres::open(options.postgres.as_deref()).await {
-        Ok(postgres) => Some(postgres),
-        Err(error) => {
-            for contender in [Contender::Axum, Contender::Ours, Contender::OursWithHistory, Contender::FastApi] {
-                results.skip((Engine::Postgres, contender), &format!("no PostgreSQL: {error:#}"));
+    let postgres = match options.only {
+        Some(Engine::Sqlite) => None,
+        Some(Engine::Postgres) | None => match Postgres::open(options.postgres.as_deref()).await {
+            Ok(postgres) => Some(postgres),
+            Err(error) => {
+                for contender in ON_POSTGRES.into_iter().chain([Contender::FastApi]) {
+                    results.skip((Engine::Postgres, contender), &format!("no PostgreSQL: {error:#}"));
+                }
+                None
             }
-            None
-        }
+        },
     };
     if let (Some(_), Err(why)) = (&postgres, &programs.fastapi) {
         results.skip((Engine::Postgres, Contender::FastApi), why);
@@ -102,15 +120,19 @@ fn print_conditions(options: &Options, postgres: Option<&Postgres>) {
         options.seconds
     );
     println!(
-        "api: its default settings but no rate limit, no log below warn, and WHATSAPP_ENABLED=false: it checks hours"
+        "The peers check that the time is free, and write a booking and one outbox row. api checks offers, hours and"
+    );
+    println!("the client too, and writes client, booking, segment, transition and its messages; with one message (no");
+    println!(
+        "reminders) that is the same work, and what has to hold is judged by it. Its settings are the defaults but for"
     );
     println!(
-        "and clients, and writes confirmation and reminders; delivering them is not measured. The peers check that"
+        "no rate limit, no log below warn, WHATSAPP_ENABLED=false: delivery is not measured. SQLite: synchronous=normal"
     );
     println!(
-        "the time is free, and write a booking and one outbox row. api's SQLite waits for the disk, the peer's does"
+        "for everybody, but for the line \"full sync\", api's default. History: {} visits of the past.",
+        options.history
     );
-    println!("not. With history: {} visits of the past.", options.history);
     match postgres {
         Some(postgres) => println!("{}", postgres.settings),
         None => println!("NO PostgreSQL: SKIPPED what needs it"),
@@ -145,15 +167,12 @@ struct Place {
 
 impl Bench<'_> {
     fn cases(&self) -> Vec<Case> {
-        let mut cases = vec![
-            (Engine::Sqlite, Contender::Axum),
-            (Engine::Sqlite, Contender::Ours),
-            (Engine::Sqlite, Contender::OursWithHistory),
-        ];
+        let mut cases = Vec::new();
+        if self.options.only != Some(Engine::Postgres) {
+            cases.extend(ON_SQLITE.map(|contender| (Engine::Sqlite, contender)));
+        }
         if self.postgres.is_some() {
-            cases.push((Engine::Postgres, Contender::Axum));
-            cases.push((Engine::Postgres, Contender::Ours));
-            cases.push((Engine::Postgres, Contender::OursWithHistory));
+            cases.extend(ON_POSTGRES.map(|contender| (Engine::Postgres, contender)));
             if self.programs.fastapi.is_ok() {
                 cases.push((Engine::Postgres, Contender::FastApi));
             }
@@ -162,10 +181,8 @@ impl Bench<'_> {
     }
 
     async fn make_pasts(&mut self) -> anyhow::Result<()> {
-        for engine in [Engine::Sqlite, Engine::Postgres] {
-            if engine == Engine::Postgres && self.postgres.is_none() {
-                continue;
-            }
+        let with_history = self.cases().into_iter().filter(|(_, contender)| *contender == Contender::OursWithHistory);
+        for (engine, _) in with_history.collect::<Vec<_>>() {
             eprintln!("{engine}: writing {} visits of the past", self.options.history);
             let place = self.salon(engine, "past").await?;
             seed::history(&place.url, self.options.history).await?;
@@ -203,10 +220,10 @@ impl Bench<'_> {
 
     async fn measure(&self, case: Case) -> anyhow::Result<Sample> {
         let (engine, contender) = case;
-        let is_ours = matches!(contender, Contender::Ours | Contender::OursWithHistory);
+        let is_ours = !matches!(contender, Contender::Axum | Contender::FastApi);
         let past = self.pasts.iter().find(|(of, _)| *of == engine).map(|(_, place)| place.clone());
         let place = match contender {
-            Contender::Ours => self.salon(engine, "fresh").await?,
+            Contender::SameWork | Contender::Ours | Contender::OursDurable => self.salon(engine, "fresh").await?,
             Contender::OursWithHistory => past.context("the history was written")?,
             Contender::Axum | Contender::FastApi => {
                 Place { url: self.database(engine, "peer").await?, body: Arc::new(peers_body), next: Arc::default() }
@@ -233,7 +250,15 @@ impl Bench<'_> {
     fn command(&self, contender: Contender, database: &str, address: std::net::SocketAddr) -> anyhow::Result<Command> {
         Ok(match contender {
             Contender::Axum => server::axum(&self.programs.axum, database, address),
-            Contender::Ours | Contender::OursWithHistory => server::ours(&self.programs.ours, database, address),
+            Contender::SameWork | Contender::Ours | Contender::OursDurable | Contender::OursWithHistory => {
+                let mut command = server::ours(&self.programs.ours, database, address);
+                if contender == Contender::SameWork {
+                    command.env("REMINDER_HOURS", "none");
+                }
+                // The peer's SQLite does not wait for the disk.
+                command.env("SQLITE_SYNC", if contender == Contender::OursDurable { "full" } else { "normal" });
+                command
+            }
             Contender::FastApi => match &self.programs.fastapi {
                 Ok(fastapi) => fastapi.command(database, address),
                 Err(why) => anyhow::bail!("{why}"),

