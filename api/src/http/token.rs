@@ -1,6 +1,7 @@
 //! Access tokens: JWTs signed with HMAC-SHA-256.
 
 use std::fmt;
+use std::sync::Arc;
 
 use booking::id::{BusinessId, ClientId, SessionId, UserId};
 use hmac::{Hmac, KeyInit, Mac};
@@ -50,9 +51,11 @@ pub enum TokenError {
     Expired,
 }
 
-/// Issues and verifies access tokens.
+/// Issues and verifies access tokens. A cheap handle: every request is given one.
 #[derive(Clone)]
-pub struct AccessTokens {
+pub struct AccessTokens(Arc<Keys>);
+
+struct Keys {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
@@ -96,13 +99,13 @@ impl AccessTokens {
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
         // The caller's clock decides about expiry, below.
         validation.validate_exp = false;
-        Self {
+        Self(Arc::new(Keys {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
             validation,
             lifetime_seconds: i64::try_from(settings.access.as_secs()).unwrap_or(i64::MAX),
             root: Hmac::new(&block.into()),
-        }
+        }))
     }
 
     /// Signs a token for `bearer` at `now`, in Unix seconds.
@@ -111,7 +114,7 @@ impl AccessTokens {
     ///
     /// Whatever `jsonwebtoken` says; it has no reason to with keys of this type.
     pub fn issue(&self, bearer: &Bearer, now: i64) -> Result<String, Error> {
-        self.issue_for(bearer, self.lifetime_seconds, now)
+        self.issue_for(bearer, self.0.lifetime_seconds, now)
     }
 
     /// Signs a token that lives so many seconds.
@@ -133,7 +136,7 @@ impl AccessTokens {
             iat: now,
             exp: now.saturating_add(seconds),
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.0.encoding)
     }
 
     /// Verifies `token` at `now`, in Unix seconds.
@@ -143,7 +146,7 @@ impl AccessTokens {
     /// [`TokenError`] says whether to refresh or to sign in again.
     pub fn verify(&self, token: &str, now: i64) -> Result<Bearer, TokenError> {
         let forged = |_| TokenError::Forged;
-        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation);
+        let data = jsonwebtoken::decode::<Claims>(token, &self.0.decoding, &self.0.validation);
         let claims = data.map_err(|_| TokenError::Forged)?.claims;
         if claims.exp <= now {
             return Err(TokenError::Expired);
@@ -160,7 +163,7 @@ impl AccessTokens {
     /// A key for another purpose than tokens, of the same secret; the parts of a purpose are kept apart.
     #[must_use]
     pub fn derived(&self, purpose: &[&str]) -> [u8; 32] {
-        let mut root = self.root.clone();
+        let mut root = self.0.root.clone();
         for part in purpose {
             root.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             root.update(part.as_bytes());
@@ -171,7 +174,7 @@ impl AccessTokens {
     /// Life of a token in seconds.
     #[must_use]
     pub fn lifetime_seconds(&self) -> i64 {
-        self.lifetime_seconds
+        self.0.lifetime_seconds
     }
 }
 
