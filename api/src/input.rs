@@ -1,5 +1,6 @@
 //! Reading dates, times and codes of requests, with a field error for what cannot be read.
 
+use booking::availability::MINUTES_A_DAY;
 use booking::clock::Timestamp;
 use booking::language::Language;
 use booking::zone::Zone;
@@ -91,6 +92,24 @@ pub fn language(field: &'static str, code: &str) -> Result<Language, ApiError> {
     code.parse().map_err(unknown)
 }
 
+/// Reads a time of day such as `09:30`, or `24:00` for its end, in minutes from midnight.
+#[must_use]
+pub fn minute(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(':')?;
+    let number = |digits: &str| {
+        let is_plain = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u16>().ok().filter(|_| is_plain)
+    };
+    let minute = number(hours)? * 60 + number(minutes).filter(|minutes| *minutes < 60)?;
+    (minute <= MINUTES_A_DAY).then_some(minute)
+}
+
+/// Writes a time of day as [`minute`] reads it.
+#[must_use]
+pub fn minute_text(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +119,17 @@ mod tests {
         assert_eq!(date("date", "2024-01-15").expect("a date").to_string(), "2024-01-15");
         for wrong in ["", "2024-1-15", "2024-02-30", "20240115", "2024-01-15T10:00", "15.01.2024", "+2024-01-1"] {
             date("date", wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_is_hours_and_minutes() {
+        for (text, expected) in [("00:00", 0), ("09:30", 570), ("24:00", 1_440)] {
+            assert_eq!(minute(text), Some(expected));
+            assert_eq!(minute_text(expected), text);
+        }
+        for wrong in ["", "9:30", "09:60", "24:01", "25:00", "09:30:00", "+9:30", "0930", "99:99"] {
+            assert_eq!(minute(wrong), None, "{wrong}");
         }
     }
 

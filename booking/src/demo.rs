@@ -11,13 +11,14 @@ use crate::business::{self, BusinessState, DEFAULT_ZONE, NewBusiness, Subdomain}
 use crate::clock::Timestamp;
 use crate::id::{BusinessId, MasterId, ServiceId};
 use crate::language::Language;
+use crate::localized::Localized;
 use crate::master;
 use crate::name::Name;
 use crate::password::PasswordError;
 use crate::phone::Phone;
 use crate::platform::Platform;
 use crate::schedule::{self, ScheduleError, WeeklyInterval};
-use crate::service::{self, NewService};
+use crate::service::{self, ServiceFields};
 use crate::store::{StoreError, from_store};
 use crate::user::{self, Email, LoginError, NewUser, Role};
 
@@ -30,12 +31,12 @@ pub const ADMIN: (&str, &str) = ("admin@jazyl.tech", "admin123");
 /// The salon owner's login.
 pub const OWNER: (&str, &str) = ("owner@demo.jazyl.tech", "demo123");
 
-/// Name, price in tiyn, minutes, buffer after.
-const SERVICES: [(&str, i64, u16, u16); 4] = [
-    ("Стрижка", 500_000, 60, 0),
-    ("Маникюр", 700_000, 90, 0),
-    ("Окрашивание", 1_500_000, 120, 15),
-    ("Укладка", 400_000, 30, 0),
+/// Name in Russian, Kazakh and English, price in tiyn, minutes, buffer after.
+const SERVICES: [([&str; 3], i64, u16, u16); 4] = [
+    (["Стрижка", "Шаш қию", "Haircut"], 500_000, 60, 0),
+    (["Маникюр", "Маникюр", "Manicure"], 700_000, 90, 0),
+    (["Окрашивание", "Шаш бояу", "Hair colouring"], 1_500_000, 120, 15),
+    (["Укладка", "Шаш сәндеу", "Hair styling"], 400_000, 30, 0),
 ];
 
 /// A master of the demo salon.
@@ -160,21 +161,16 @@ async fn write_user(
 
 async fn write_catalogue(tx: &mut Tx, business_id: BusinessId) -> Result<(), DemoError> {
     let mut services: Vec<ServiceId> = Vec::with_capacity(SERVICES.len());
-    for (position, (text, price_tiyn, duration, buffer_after)) in (0..).zip(SERVICES) {
-        let new = NewService {
-            name: &name(text)?,
-            price_tiyn,
-            length: VisitLength { duration, buffer_before: 0, buffer_after },
-            notice_minutes: 0,
-            horizon_days: 90,
-            position,
-        };
-        services.push(service::create(tx, business_id, &new).await?);
+    for (position, ([ru, kk, en], price_tiyn, duration, buffer_after)) in (0..).zip(SERVICES) {
+        let text = Localized { ru: Some(name(ru)?), kk: Some(name(kk)?), en: Some(name(en)?) };
+        let length = VisitLength { duration, buffer_before: 0, buffer_after };
+        let fields = ServiceFields::new(text, price_tiyn, length);
+        services.push(service::create(tx, business_id, Language::Ru, &fields, position).await?);
     }
     for (position, demo) in (0..).zip(MASTERS) {
         let master_id = master::create(tx, business_id, &name(demo.name)?, None, position).await?;
         for service_id in demo.offers.iter().filter_map(|place| services.get(*place)) {
-            master::offer(tx, business_id, master_id, *service_id, None, None).await?;
+            master::offer(tx, business_id, master_id, &(*service_id).into()).await?;
         }
         write_hours(tx, business_id, master_id, demo.intervals).await?;
     }

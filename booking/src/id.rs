@@ -61,4 +61,6 @@ ids! {
     SessionId,
     /// A link by which somebody joins the staff.
     InvitationId,
+    /// A stretch of time in which nobody works.
+    TimeOffId,
 }

@@ -43,6 +43,7 @@ pub mod entropy;
 pub mod id;
 mod known;
 pub mod language;
+pub mod localized;
 pub mod name;
 pub mod operator;
 pub mod overview;
@@ -72,9 +73,12 @@ pub mod tenants;
 pub mod user;
 
 // What, by whom, and when.
+pub mod catalogue;
+pub mod holiday;
 pub mod master;
 pub mod schedule;
 pub mod service;
+pub mod template;
 
 // Visits.
 pub mod availability;

@@ -1,13 +1,31 @@
 //! Who serves, and what.
+//!
+//! A master is never deleted, only archived: visits go on naming them.
 
-use std::collections::BTreeMap;
+mod offer;
+mod store;
 
-use db::Connection;
+pub use offer::{Offer, offered, offers};
+pub(crate) use offer::{OfferRow, shortest};
+pub use store::{active, create, find, is_active, list, of_user, offer};
+pub(crate) use store::{active_ids, exists};
 
-use crate::availability::VisitLength;
-use crate::id::{BusinessId, MasterId, ServiceId, UserId};
+use db::Tx;
+use serde_json::{Value, json};
+
+use crate::access::Staff;
+use crate::audit::{self, Change};
+use crate::catalogue::{self, OutOfRange, differences, within};
+use crate::clock::Timestamp;
+use crate::id::{MasterId, ServiceId, UserId};
 use crate::name::Name;
-use crate::store::StoreError;
+use crate::platform::Platform;
+use crate::schedule::{Attempt, AttemptError, BrokenVisit, Intent, Outcome};
+use crate::service;
+use crate::store::{StoreError, from_store};
+
+/// The most masters of a business, archived ones included.
+pub const MOST_MASTERS: usize = 200;
 
 /// Who serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,295 +35,283 @@ pub struct Master {
     pub id: MasterId,
     /// Their name.
     pub name: Name,
-    /// What they offer.
+    /// Their login, if they have one.
+    pub user_id: Option<UserId>,
+    /// Their place among the others.
+    pub position: i64,
+    /// Whether they can be booked; one who cannot is archived.
+    pub active: bool,
+    /// What can be booked with them.
     pub services: Vec<ServiceId>,
+    /// What they offer, archived services too.
+    pub offers: Vec<MasterService>,
 }
 
-/// A service as one master offers it, with that master's own time and price where they differ.
+/// What the staff says about a master.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Offer {
+pub struct MasterFields {
+    /// Their name.
+    pub name: Name,
+    /// Their login, if they have one: somebody of the staff who is no other master.
+    pub user_id: Option<UserId>,
+    /// Whether they can be booked; one who cannot is archived.
+    pub active: bool,
+}
+
+/// A service that a master offers. What is none is as the service has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MasterService {
     /// What.
     pub service_id: ServiceId,
-    /// Its name.
-    pub service: Name,
-    /// Who.
-    pub master_id: MasterId,
-    /// Their name.
-    pub master: Name,
-    /// How long it takes.
-    pub length: VisitLength,
-    /// The price in tiyn.
-    pub price_tiyn: i64,
-    /// How long before the visit it must be booked, in minutes.
-    pub notice_minutes: u32,
-    /// How far ahead it can be booked, in days.
-    pub horizon_days: u32,
+    /// How long they take, in minutes.
+    pub duration_minutes: Option<u16>,
+    /// Their price in tiyn.
+    pub price_tiyn: Option<i64>,
+    /// What they need before, in minutes.
+    pub buffer_before_minutes: Option<u16>,
+    /// What they need after, in minutes.
+    pub buffer_after_minutes: Option<u16>,
 }
 
-/// Writes a master; `user_id` is their login, if they have one.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn create(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    name: &Name,
-    user_id: Option<UserId>,
-    position: u32,
-) -> Result<MasterId, StoreError> {
-    let (id,) = db::fetch_one!(
-        connection,
-        (MasterId,),
-        "insert into masters (business_id, user_id, name, position, active) values ($1, $2, $3, $4, $5) returning id",
-        business_id,
-        user_id,
-        name.as_str(),
-        i64::from(position),
-        true,
-    )?;
-    Ok(id)
-}
-
-/// Lets a master offer a service, with another duration or price than the service has; or changes these.
-///
-/// The rule `foreign_key` refuses a master or service of another business.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn offer(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    master_id: MasterId,
-    service_id: ServiceId,
-    duration_minutes: Option<u16>,
-    price_tiyn: Option<i64>,
-) -> Result<(), StoreError> {
-    db::execute!(
-        connection,
-        "insert into master_services (business_id, master_id, service_id, duration_minutes, price_tiyn)
-         values ($1, $2, $3, $4, $5)
-         on conflict (master_id, service_id) do update
-             set duration_minutes = excluded.duration_minutes, price_tiyn = excluded.price_tiyn
-             where master_services.business_id = excluded.business_id",
-        business_id,
-        master_id,
-        service_id,
-        duration_minutes.map(i64::from),
-        price_tiyn,
-    )?;
-    Ok(())
-}
-
-/// The masters of a business who can be booked, in their order.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn active(connection: &mut Connection, business_id: BusinessId) -> Result<Vec<Master>, StoreError> {
-    let rows = db::fetch_all!(
-        connection,
-        Row,
-        "select m.id, m.name, s.id as service_id
-         from masters m
-             left join master_services o on o.master_id = m.id and o.business_id = m.business_id
-             left join services s on s.id = o.service_id and s.business_id = m.business_id and s.active = true
-         where m.business_id = $1 and m.active = true order by m.position, m.id, s.position, s.id",
-        business_id,
-    )?;
-    let mut masters: Vec<Master> = Vec::new();
-    for row in rows {
-        match masters.last_mut().filter(|last| last.id == row.id) {
-            Some(last) => last.services.extend(row.service_id),
-            None => masters.push(Master {
-                id: row.id,
-                name: name(&row.name, "masters", row.id.get())?,
-                services: row.service_id.into_iter().collect(),
-            }),
+impl From<ServiceId> for MasterService {
+    fn from(service_id: ServiceId) -> Self {
+        Self {
+            service_id,
+            duration_minutes: None,
+            price_tiyn: None,
+            buffer_before_minutes: None,
+            buffer_after_minutes: None,
         }
     }
+}
+
+/// Why a master could not be written. Nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum MasterError {
+    /// The business has no such master.
+    #[error("the business has no such master")]
+    NotFound,
+    /// The business has no such service.
+    #[error("the business has no such service")]
+    UnknownService,
+    /// A service is named twice.
+    #[error("a service is named twice")]
+    Twice,
+    /// Nobody of the staff has this number.
+    #[error("nobody of the staff has this number")]
+    UnknownUser,
+    /// The login is another master's.
+    #[error("the login is another master's")]
+    UserTaken,
+    /// A number is out of its range.
+    #[error(transparent)]
+    Range(#[from] OutOfRange),
+    /// There are [`MOST_MASTERS`] already.
+    #[error("there are {MOST_MASTERS} masters already")]
+    TooMany,
+    /// An order does not name each master once.
+    #[error("the order does not name each master once")]
+    Order,
+    /// It would break visits, and nobody confirmed that.
+    #[error("the change would break {} visits", .0.len())]
+    Breaks(Vec<BrokenVisit>),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+from_store!(MasterError);
+
+impl From<AttemptError> for MasterError {
+    fn from(error: AttemptError) -> Self {
+        match error {
+            AttemptError::Breaks(visits) => Self::Breaks(visits),
+            AttemptError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Adds a master behind the others, who offers nothing yet.
+///
+/// # Errors
+///
+/// [`MasterError`].
+pub async fn add(platform: &Platform, staff: &Staff, fields: &MasterFields) -> Result<Master, MasterError> {
+    let business_id = staff.business.id;
+    let mut tx = platform.db.begin().await?;
+    check_user(&mut tx, staff, fields, None).await?;
+    let masters = list(&mut tx, business_id).await?;
+    if masters.len() >= MOST_MASTERS {
+        return Err(MasterError::TooMany);
+    }
+    let position = masters.iter().map(|master| master.position).max().unwrap_or(-1) + 1;
+    let position = u32::try_from(position).unwrap_or(u32::MAX);
+    let id = create(&mut tx, business_id, &fields.name, fields.user_id, position).await?;
+    store::update(&mut tx, business_id, id, fields).await?;
+    let master = find(&mut tx, business_id, id).await?.ok_or(MasterError::NotFound)?;
+    record(&mut tx, staff, id, "create", None, Some(master.audited()), platform.clock.now()).await?;
+    tx.commit().await?;
+    Ok(master)
+}
+
+/// Changes a master, or archives them, or takes them back. One with visits to come is archived only when `intent` says so.
+///
+/// # Errors
+///
+/// [`MasterError`].
+pub async fn change(
+    platform: &Platform,
+    staff: &Staff,
+    id: MasterId,
+    fields: &MasterFields,
+    intent: Intent,
+) -> Result<Outcome, MasterError> {
+    let business_id = staff.business.id;
+    let mut attempt = Attempt::begin(platform, staff, Some(id)).await?;
+    let tx = &mut attempt.tx;
+    let before = find(tx, business_id, id).await?.ok_or(MasterError::NotFound)?;
+    check_user(tx, staff, fields, Some(&before)).await?;
+    store::update(tx, business_id, id, fields).await?;
+    let after = find(tx, business_id, id).await?.ok_or(MasterError::NotFound)?;
+    let action = match (before.active, fields.active) {
+        (true, false) => "archive",
+        (false, true) => "restore",
+        (true, true) | (false, false) => "update",
+    };
+    if let Some((old, new)) = differences(&before.audited(), &after.audited()) {
+        record(tx, staff, id, action, Some(old), Some(new), attempt.now).await?;
+    }
+    Ok(attempt.finish(intent).await?)
+}
+
+/// Archives a master.
+///
+/// # Errors
+///
+/// [`MasterError`].
+pub async fn archive(platform: &Platform, staff: &Staff, id: MasterId, intent: Intent) -> Result<Outcome, MasterError> {
+    let found = find(&mut platform.db.read().await?, staff.business.id, id).await?.ok_or(MasterError::NotFound)?;
+    let fields = MasterFields { name: found.name, user_id: found.user_id, active: false };
+    change(platform, staff, id, &fields, intent).await
+}
+
+/// Sets what a master offers, in the place of what they did. Visits that are booked stay as they are.
+///
+/// # Errors
+///
+/// [`MasterError`].
+pub async fn set_services(
+    platform: &Platform,
+    staff: &Staff,
+    id: MasterId,
+    services: &[MasterService],
+) -> Result<Master, MasterError> {
+    let business_id = staff.business.id;
+    let mut tx = platform.db.begin().await?;
+    let before = find(&mut tx, business_id, id).await?.ok_or(MasterError::NotFound)?;
+    let known: Vec<ServiceId> = service::list(&mut tx, business_id).await?.iter().map(|service| service.id).collect();
+    store::offer_nothing(&mut tx, business_id, id).await?;
+    for (place, service) in services.iter().enumerate() {
+        service.check()?;
+        if !known.contains(&service.service_id) {
+            return Err(MasterError::UnknownService);
+        }
+        if services.iter().take(place).any(|other| other.service_id == service.service_id) {
+            return Err(MasterError::Twice);
+        }
+        offer(&mut tx, business_id, id, service).await?;
+    }
+    let after = find(&mut tx, business_id, id).await?.ok_or(MasterError::NotFound)?;
+    if let Some((old, new)) = differences(&before.audited(), &after.audited()) {
+        record(&mut tx, staff, id, "update", Some(old), Some(new), platform.clock.now()).await?;
+    }
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// Puts the masters in another order, which names each of them once.
+///
+/// # Errors
+///
+/// [`MasterError`].
+pub async fn reorder(platform: &Platform, staff: &Staff, order: &[MasterId]) -> Result<Vec<Master>, MasterError> {
+    let business_id = staff.business.id;
+    let mut tx = platform.db.begin().await?;
+    let before: Vec<MasterId> = list(&mut tx, business_id).await?.iter().map(|master| master.id).collect();
+    if !catalogue::is_order_of(&before, order) {
+        return Err(MasterError::Order);
+    }
+    for (position, id) in (0_i64..).zip(order) {
+        db::execute!(
+            &mut tx,
+            "update masters set position = $3 where business_id = $1 and id = $2",
+            business_id,
+            *id,
+            position,
+        )?;
+    }
+    let ids = |order: &[MasterId]| order.iter().map(|id| id.get()).collect::<Vec<_>>();
+    catalogue::record_order(&mut tx, staff, "master", &ids(&before), &ids(order), platform.clock.now()).await?;
+    let masters = list(&mut tx, business_id).await?;
+    tx.commit().await?;
     Ok(masters)
 }
 
-/// Whether the business has the master, and can book them.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn is_active(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    master_id: MasterId,
-) -> Result<bool, StoreError> {
-    let found = db::fetch_optional!(
-        connection,
-        (MasterId,),
-        "select id from masters where business_id = $1 and id = $2 and active = true",
-        business_id,
-        master_id,
-    )?;
-    Ok(found.is_some())
+/// Checks the login of a master, where it is a new one.
+async fn check_user(
+    tx: &mut Tx,
+    staff: &Staff,
+    fields: &MasterFields,
+    before: Option<&Master>,
+) -> Result<(), MasterError> {
+    let Some(user_id) = fields.user_id.filter(|id| before.is_none_or(|master| master.user_id != Some(*id))) else {
+        return Ok(());
+    };
+    match store::can_be(tx, staff.business.id, user_id, before.map(|master| master.id)).await? {
+        None => Err(MasterError::UnknownUser),
+        Some(false) => Err(MasterError::UserTaken),
+        Some(true) => Ok(()),
+    }
 }
 
-/// The master that a login belongs to.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn of_user(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    user_id: UserId,
-) -> Result<Option<MasterId>, StoreError> {
-    let found = db::fetch_optional!(
-        connection,
-        (MasterId,),
-        "select id from masters where business_id = $1 and user_id = $2 order by id limit 1",
-        business_id,
-        user_id,
-    )?;
-    Ok(found.map(|(id,)| id))
-}
-
-/// A service as a master offers it; none when they do not, or when either is of another business or not active.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn offered(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    master_id: MasterId,
-    service_id: ServiceId,
-) -> Result<Option<Offer>, StoreError> {
-    let row = db::fetch_optional!(
-        connection,
-        OfferRow,
-        "select s.name as service, m.name as master, coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes,
-             coalesce(o.buffer_before_minutes, s.buffer_before_minutes) as buffer_before_minutes,
-             coalesce(o.buffer_after_minutes, s.buffer_after_minutes) as buffer_after_minutes,
-             coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn, s.notice_minutes, s.horizon_days
-         from master_services o
-             join services s on s.id = o.service_id and s.business_id = o.business_id and s.active = true
-             join masters m on m.id = o.master_id and m.business_id = o.business_id and m.active = true
-         where o.business_id = $1 and o.master_id = $2 and o.service_id = $3",
-        business_id,
-        master_id,
-        service_id,
-    )?;
-    row.map(|row| row.read(master_id, service_id)).transpose()
-}
-
-/// What the masters of a business offer, in the masters' order: one service, or all.
-pub(crate) async fn offers(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    service_id: Option<ServiceId>,
-) -> Result<Vec<Offer>, StoreError> {
-    let rows = db::fetch_all!(
-        connection,
-        AnyOfferRow,
-        "select o.master_id, o.service_id, s.name as service, m.name as master,
-             coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes,
-             coalesce(o.buffer_before_minutes, s.buffer_before_minutes) as buffer_before_minutes,
-             coalesce(o.buffer_after_minutes, s.buffer_after_minutes) as buffer_after_minutes,
-             coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn, s.notice_minutes, s.horizon_days
-         from master_services o
-             join services s on s.id = o.service_id and s.business_id = o.business_id and s.active = true
-             join masters m on m.id = o.master_id and m.business_id = o.business_id and m.active = true
-         where o.business_id = $1 and ($2 = 0 or o.service_id = $2)
-         order by m.position, m.id, s.position, s.id",
-        business_id,
-        service_id.map_or(0, ServiceId::get),
-    )?;
-    rows.into_iter().map(|row| row.offer.read(row.master_id, row.service_id)).collect()
-}
-
-/// How long the shortest service of each master takes with its buffers, in minutes.
-pub(crate) async fn shortest(
-    connection: &mut Connection,
-    business_id: BusinessId,
-) -> Result<BTreeMap<MasterId, u16>, StoreError> {
-    let rows = db::fetch_all!(
-        connection,
-        (MasterId, i64),
-        "select o.master_id, min(coalesce(o.duration_minutes, s.duration_minutes)
-             + coalesce(o.buffer_before_minutes, s.buffer_before_minutes)
-             + coalesce(o.buffer_after_minutes, s.buffer_after_minutes))
-         from master_services o
-             join services s on s.id = o.service_id and s.business_id = o.business_id and s.active = true
-         where o.business_id = $1 group by o.master_id",
-        business_id,
-    )?;
-    Ok(rows.into_iter().map(|(id, minutes)| (id, u16::try_from(minutes).unwrap_or(u16::MAX))).collect())
-}
-
-/// The masters of a business who can be booked, in their order.
-pub(crate) async fn active_ids(
-    connection: &mut Connection,
-    business_id: BusinessId,
-) -> Result<Vec<MasterId>, StoreError> {
-    let rows = db::fetch_all!(
-        connection,
-        (MasterId,),
-        "select id from masters where business_id = $1 and active = true order by position, id",
-        business_id,
-    )?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
-}
-
-fn name(text: &str, table: &'static str, id: i64) -> Result<Name, StoreError> {
-    text.parse().map_err(|_| StoreError::Row { table, id, rule: "name is malformed" })
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
+async fn record(
+    tx: &mut Tx,
+    staff: &Staff,
     id: MasterId,
-    name: String,
-    service_id: Option<ServiceId>,
+    action: &str,
+    old: Option<Value>,
+    new: Option<Value>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let change = Change { entity: "master", entity_id: id.get(), action, old, new };
+    audit::record(tx, Some(staff.business.id), &staff.access.origin, &change, now).await
 }
 
-#[derive(sqlx::FromRow)]
-struct AnyOfferRow {
-    master_id: MasterId,
-    service_id: ServiceId,
-    #[sqlx(flatten)]
-    offer: OfferRow,
+impl MasterService {
+    fn check(&self) -> Result<(), OutOfRange> {
+        within("duration_minutes", self.duration_minutes.map(i64::from), 1, 720)?;
+        within("price_tiyn", self.price_tiyn, 0, service::MOST_PRICE)?;
+        within("buffer_before_minutes", self.buffer_before_minutes.map(i64::from), 0, 240)?;
+        within("buffer_after_minutes", self.buffer_after_minutes.map(i64::from), 0, 240)
+    }
 }
 
-/// An offer, as the statements give it.
-#[derive(sqlx::FromRow)]
-pub(crate) struct OfferRow {
-    service: String,
-    master: String,
-    duration_minutes: i64,
-    buffer_before_minutes: i64,
-    buffer_after_minutes: i64,
-    price_tiyn: i64,
-    notice_minutes: i64,
-    horizon_days: i64,
-}
-
-impl OfferRow {
-    pub(crate) fn read(self, master_id: MasterId, service_id: ServiceId) -> Result<Offer, StoreError> {
-        let broken = |rule| StoreError::Row { table: "services", id: service_id.get(), rule };
-        let minutes = |minutes: i64| u16::try_from(minutes).map_err(|_| broken("a length is out of range"));
-        let number = |number: i64| u32::try_from(number).map_err(|_| broken("a number is out of range"));
-        Ok(Offer {
-            service_id,
-            service: name(&self.service, "services", service_id.get())?,
-            master_id,
-            master: name(&self.master, "masters", master_id.get())?,
-            length: VisitLength {
-                duration: minutes(self.duration_minutes)?,
-                buffer_before: minutes(self.buffer_before_minutes)?,
-                buffer_after: minutes(self.buffer_after_minutes)?,
-            },
-            price_tiyn: self.price_tiyn,
-            notice_minutes: number(self.notice_minutes)?,
-            horizon_days: number(self.horizon_days)?,
+impl Master {
+    fn audited(&self) -> Value {
+        let offer = |offer: &MasterService| {
+            json!({
+                "service_id": offer.service_id,
+                "duration_minutes": offer.duration_minutes,
+                "price_tiyn": offer.price_tiyn,
+                "buffer_before_minutes": offer.buffer_before_minutes,
+                "buffer_after_minutes": offer.buffer_after_minutes,
+            })
+        };
+        json!({
+            "name": self.name.as_str(),
+            "user_id": self.user_id,
+            "active": self.active,
+            "services": self.offers.iter().map(offer).collect::<Vec<_>>(),
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::policy::Policy;
 use crate::schema;
 use crate::store::StoreError;
 use crate::text::{Texts, TextsError};
-use crate::zone::{self, StaleZoneData};
+use crate::zone::{self, StaleDatabaseZoneData, StaleZoneData};
 
 /// The database, the clock, randomness, the operator's rules, the texts and the outbox's bell. Clones share all of them.
 #[derive(Debug, Clone)]
@@ -52,6 +52,12 @@ pub enum OpenError {
     /// This machine does not know the time in Kazakhstan.
     #[error(transparent)]
     Zone(#[from] StaleZoneData),
+    /// The database does not know it either.
+    #[error(transparent)]
+    DatabaseZone(#[from] StaleDatabaseZoneData),
+    /// The database could not be asked.
+    #[error("cannot ask the database for the time in Kazakhstan")]
+    Database(#[from] db::Error),
     /// The texts of the program are incomplete.
     #[error(transparent)]
     Texts(#[from] TextsError),
@@ -69,6 +75,7 @@ impl Platform {
     pub async fn open(db: Db, clock: Clock, entropy: Entropy, policy: Policy) -> Result<Self, OpenError> {
         zone::self_test()?;
         let texts = Arc::new(Texts::new()?);
+        zone::database_self_test(&mut db.read().await?).await??;
         db.migrate(&schema::COMPONENT).await?;
         let platform = Self {
             writer: Writer::start(db.clone()),

@@ -1,5 +1,6 @@
 //! The rules an operator sets for all tenants.
 
+use crate::holiday::Holidays;
 use crate::language::Language;
 use crate::quiet::QuietHours;
 
@@ -33,6 +34,8 @@ pub struct Policy {
     pub bulk_interval_seconds: u32,
     /// Whether the operator's account writes for tenants that have linked none (`PLATFORM_ACCOUNT`).
     pub platform_account: bool,
+    /// Public holidays, which tenants can close on (`HOLIDAYS_FILE`).
+    pub holidays: Holidays,
 }
 
 impl Default for Policy {
@@ -51,6 +54,7 @@ impl Default for Policy {
             cold_per_day: 20,
             bulk_interval_seconds: 15,
             platform_account: false,
+            holidays: Holidays::default(),
         }
     }
 }

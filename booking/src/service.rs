@@ -1,11 +1,56 @@
-//! What is booked.
+//! What is booked: the catalogue's services, with their texts per language.
+//!
+//! A change touches only what is booked afterwards: a visit keeps the price and the length it was booked with. A service
+//! is never deleted, only archived: visits go on naming it.
 
-use db::Connection;
+mod store;
 
+pub use store::{active, create, find, is_active, list};
+
+use db::Tx;
+
+use crate::access::Staff;
+use crate::audit::{self, Change};
 use crate::availability::VisitLength;
-use crate::id::{BusinessId, ServiceId};
-use crate::name::Name;
-use crate::store::StoreError;
+use crate::catalogue::{self, OutOfRange, differences, within};
+use crate::clock::Timestamp;
+use crate::id::ServiceId;
+use crate::localized::Localized;
+use crate::name::{Name, Notes};
+use crate::platform::Platform;
+use crate::store::{StoreError, from_store};
+
+/// The most services of a business, archived ones included.
+pub const MOST_SERVICES: usize = 500;
+/// The highest price, in tiyn: a billion tenge.
+pub const MOST_PRICE: i64 = 100_000_000_000;
+
+/// What the staff says about a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceFields {
+    /// Its name, in one language at least.
+    pub name: Localized<Name>,
+    /// What it is, in a few sentences.
+    pub description: Localized<Notes>,
+    /// The heading it stands under.
+    pub category: Localized<Name>,
+    /// Its price in tiyn, hundredths of a tenge, not negative.
+    pub price_tiyn: i64,
+    /// Whether the price is the least it can be: "from 5 000 ₸".
+    pub price_from: bool,
+    /// How long it takes: 1 to 720 minutes, each buffer 240 at most; a master may take another time.
+    pub length: VisitLength,
+    /// How long before the visit it must be booked, in minutes: 43 200 at most, which is 30 days.
+    pub notice_minutes: u32,
+    /// How far ahead it can be booked, in days: 1 to 730.
+    pub horizon_days: u32,
+    /// Hours before the visit until which its client may cancel it: 720 at most; none is as the business has it.
+    pub cancel_hours: Option<u32>,
+    /// Hours before the visit until which its client may move it: 720 at most; none is as the business has it.
+    pub move_hours: Option<u32>,
+    /// Whether it can be booked; one that cannot is archived.
+    pub active: bool,
+}
 
 /// What is booked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,132 +58,199 @@ use crate::store::StoreError;
 pub struct Service {
     /// The row.
     pub id: ServiceId,
-    /// Its name.
-    pub name: Name,
-    /// Its price in tiyn, hundredths of a tenge.
-    pub price_tiyn: i64,
-    /// How long it takes; a master may take another time.
-    pub length: VisitLength,
-    /// How long before the visit it must be booked, in minutes.
-    pub notice_minutes: u32,
-    /// How far ahead it can be booked, in days.
-    pub horizon_days: u32,
-}
-
-/// A service to be.
-#[derive(Debug, Clone)]
-pub struct NewService<'a> {
-    /// Its name.
-    pub name: &'a Name,
-    /// Its price in tiyn, not negative.
-    pub price_tiyn: i64,
-    /// How long it takes: 1 to 720 minutes, each buffer 240 at most.
-    pub length: VisitLength,
-    /// How long before the visit it must be booked, in minutes.
-    pub notice_minutes: u32,
-    /// How far ahead it can be booked, in days: 1 to 730.
-    pub horizon_days: u32,
     /// Its place among the others.
-    pub position: u32,
+    pub position: i64,
+    /// The name that is shown where no language is asked for: the one in the business's language, if there is one.
+    pub name: Name,
+    /// What the staff says about it.
+    pub fields: ServiceFields,
 }
 
-/// Writes a service. Rules named `services_…` refuse values outside of their ranges.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn create(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    new: &NewService<'_>,
-) -> Result<ServiceId, StoreError> {
-    let (id,) = db::fetch_one!(
-        connection,
-        (ServiceId,),
-        "insert into services (business_id, name, price_tiyn, duration_minutes, buffer_before_minutes,
-             buffer_after_minutes, notice_minutes, horizon_days, position, active)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id",
-        business_id,
-        new.name.as_str(),
-        new.price_tiyn,
-        i64::from(new.length.duration),
-        i64::from(new.length.buffer_before),
-        i64::from(new.length.buffer_after),
-        i64::from(new.notice_minutes),
-        i64::from(new.horizon_days),
-        i64::from(new.position),
-        true,
-    )?;
-    Ok(id)
+/// Why a service could not be written. Nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The business has no such service.
+    #[error("the business has no such service")]
+    NotFound,
+    /// It has a name in no language.
+    #[error("the service has no name")]
+    NoName,
+    /// A number is out of its range.
+    #[error(transparent)]
+    Range(#[from] OutOfRange),
+    /// There are [`MOST_SERVICES`] already.
+    #[error("there are {MOST_SERVICES} services already")]
+    TooMany,
+    /// An order does not name each service once.
+    #[error("the order does not name each service once")]
+    Order,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
+from_store!(ServiceError);
 
-/// The services of a business that can be booked, in their order.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn active(connection: &mut Connection, business_id: BusinessId) -> Result<Vec<Service>, StoreError> {
-    let rows = db::fetch_all!(
-        connection,
-        Row,
-        "select id, name, price_tiyn, duration_minutes, buffer_before_minutes, buffer_after_minutes, notice_minutes,
-             horizon_days
-         from services where business_id = $1 and active = true order by position, id",
-        business_id,
-    )?;
-    rows.into_iter().map(Service::try_from).collect()
-}
+impl ServiceFields {
+    /// A service with a price in tiyn and a length, that can be booked at once and up to 90 days ahead.
+    #[must_use]
+    pub fn new(name: Localized<Name>, price_tiyn: i64, length: VisitLength) -> Self {
+        Self {
+            name,
+            description: Localized::default(),
+            category: Localized::default(),
+            price_tiyn,
+            price_from: false,
+            length,
+            notice_minutes: 0,
+            horizon_days: 90,
+            cancel_hours: None,
+            move_hours: None,
+            active: true,
+        }
+    }
 
-/// Whether the business has the service, and it can be booked.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn is_active(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    service_id: ServiceId,
-) -> Result<bool, StoreError> {
-    let found = db::fetch_optional!(
-        connection,
-        (ServiceId,),
-        "select id from services where business_id = $1 and id = $2 and active = true",
-        business_id,
-        service_id,
-    )?;
-    Ok(found.is_some())
-}
+    /// Checks every number, and that there is a name.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NoName`], [`ServiceError::Range`] for the first that is out of its range.
+    pub fn check(&self) -> Result<(), ServiceError> {
+        if self.name.is_empty() {
+            return Err(ServiceError::NoName);
+        }
+        within("price_tiyn", Some(self.price_tiyn), 0, MOST_PRICE)?;
+        within("duration_minutes", Some(self.length.duration.into()), 1, 720)?;
+        within("buffer_before_minutes", Some(self.length.buffer_before.into()), 0, 240)?;
+        within("buffer_after_minutes", Some(self.length.buffer_after.into()), 0, 240)?;
+        within("notice_minutes", Some(self.notice_minutes.into()), 0, 43_200)?;
+        within("horizon_days", Some(self.horizon_days.into()), 1, 730)?;
+        within("cancel_hours", self.cancel_hours.map(i64::from), 0, 720)?;
+        within("move_hours", self.move_hours.map(i64::from), 0, 720)?;
+        Ok(())
+    }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: ServiceId,
-    name: String,
-    price_tiyn: i64,
-    duration_minutes: i64,
-    buffer_before_minutes: i64,
-    buffer_after_minutes: i64,
-    notice_minutes: i64,
-    horizon_days: i64,
-}
-
-impl TryFrom<Row> for Service {
-    type Error = StoreError;
-
-    fn try_from(row: Row) -> Result<Self, StoreError> {
-        let broken = |rule| StoreError::Row { table: "services", id: row.id.get(), rule };
-        let minutes = |minutes: i64| u16::try_from(minutes).map_err(|_| broken("a length is out of range"));
-        let number = |number: i64| u32::try_from(number).map_err(|_| broken("a number is out of range"));
-        Ok(Self {
-            id: row.id,
-            name: row.name.parse().map_err(|_| broken("name is malformed"))?,
-            price_tiyn: row.price_tiyn,
-            length: VisitLength {
-                duration: minutes(row.duration_minutes)?,
-                buffer_before: minutes(row.buffer_before_minutes)?,
-                buffer_after: minutes(row.buffer_after_minutes)?,
-            },
-            notice_minutes: number(row.notice_minutes)?,
-            horizon_days: number(row.horizon_days)?,
+    fn audited(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.name.map(|name| name.as_str().to_owned()),
+            "description": self.description.map(|text| text.as_str().to_owned()),
+            "category": self.category.map(|name| name.as_str().to_owned()),
+            "price_tiyn": self.price_tiyn,
+            "price_from": self.price_from,
+            "duration_minutes": self.length.duration,
+            "buffer_before_minutes": self.length.buffer_before,
+            "buffer_after_minutes": self.length.buffer_after,
+            "notice_minutes": self.notice_minutes,
+            "horizon_days": self.horizon_days,
+            "cancel_hours": self.cancel_hours,
+            "move_hours": self.move_hours,
+            "active": self.active,
         })
     }
+}
+
+/// Adds a service behind the others.
+///
+/// # Errors
+///
+/// [`ServiceError`], never `NotFound`.
+pub async fn add(platform: &Platform, staff: &Staff, fields: &ServiceFields) -> Result<Service, ServiceError> {
+    fields.check()?;
+    let mut tx = platform.db.begin().await?;
+    let service = write_new(&mut tx, staff, fields, platform.clock.now()).await?;
+    tx.commit().await?;
+    Ok(service)
+}
+
+/// Adds a service in a transaction of somebody else's, checked by them.
+pub(crate) async fn write_new(
+    tx: &mut Tx,
+    staff: &Staff,
+    fields: &ServiceFields,
+    now: Timestamp,
+) -> Result<Service, ServiceError> {
+    let business = &staff.business;
+    let (count, last) = db::fetch_one!(
+        tx,
+        (i64, i64),
+        "select count(*), coalesce(max(position), -1) from services where business_id = $1",
+        business.id,
+    )?;
+    if usize::try_from(count).is_ok_and(|count| count >= MOST_SERVICES) {
+        return Err(ServiceError::TooMany);
+    }
+    let id = create(tx, business.id, business.language, fields, last + 1).await?;
+    let change =
+        Change { entity: "service", entity_id: id.get(), action: "create", old: None, new: Some(fields.audited()) };
+    audit::record(tx, Some(business.id), &staff.access.origin, &change, now).await?;
+    find(tx, business.id, id).await?.ok_or(ServiceError::NotFound)
+}
+
+/// Changes a service, or archives it, or takes it back.
+///
+/// # Errors
+///
+/// [`ServiceError`].
+pub async fn change(
+    platform: &Platform,
+    staff: &Staff,
+    id: ServiceId,
+    fields: &ServiceFields,
+) -> Result<Service, ServiceError> {
+    fields.check()?;
+    let business = &staff.business;
+    let mut tx = platform.db.begin().await?;
+    let before = find(&mut tx, business.id, id).await?.ok_or(ServiceError::NotFound)?;
+    store::update(&mut tx, business.id, business.language, id, fields).await?;
+    let action = match (before.fields.active, fields.active) {
+        (true, false) => "archive",
+        (false, true) => "restore",
+        (true, true) | (false, false) => "update",
+    };
+    if let Some((old, new)) = differences(&before.fields.audited(), &fields.audited()) {
+        let change = Change { entity: "service", entity_id: id.get(), action, old: Some(old), new: Some(new) };
+        audit::record(&mut tx, Some(business.id), &staff.access.origin, &change, platform.clock.now()).await?;
+    }
+    let service = find(&mut tx, business.id, id).await?.ok_or(ServiceError::NotFound)?;
+    tx.commit().await?;
+    Ok(service)
+}
+
+/// Archives a service: it can no longer be booked, and visits that are booked stay.
+///
+/// # Errors
+///
+/// [`ServiceError`].
+pub async fn archive(platform: &Platform, staff: &Staff, id: ServiceId) -> Result<Service, ServiceError> {
+    let found = find(&mut platform.db.read().await?, staff.business.id, id).await?;
+    let fields = found.ok_or(ServiceError::NotFound)?.fields;
+    change(platform, staff, id, &ServiceFields { active: false, ..fields }).await
+}
+
+/// Puts the services in another order, which names each of them once.
+///
+/// # Errors
+///
+/// [`ServiceError`].
+pub async fn reorder(platform: &Platform, staff: &Staff, order: &[ServiceId]) -> Result<Vec<Service>, ServiceError> {
+    let business_id = staff.business.id;
+    let mut tx = platform.db.begin().await?;
+    let before: Vec<ServiceId> = list(&mut tx, business_id).await?.iter().map(|service| service.id).collect();
+    if !catalogue::is_order_of(&before, order) {
+        return Err(ServiceError::Order);
+    }
+    for (position, id) in (0_i64..).zip(order) {
+        db::execute!(
+            &mut tx,
+            "update services set position = $3 where business_id = $1 and id = $2",
+            business_id,
+            *id,
+            position,
+        )?;
+    }
+    let ids = |order: &[ServiceId]| order.iter().map(|id| id.get()).collect::<Vec<_>>();
+    catalogue::record_order(&mut tx, staff, "service", &ids(&before), &ids(order), platform.clock.now()).await?;
+    let services = list(&mut tx, business_id).await?;
+    tx.commit().await?;
+    Ok(services)
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use db::Connection;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
@@ -31,6 +32,40 @@ const KNOWN_FACTS: [(&str, i64, i64); 2] = [
     ("Asia/Almaty", 1_707_998_400, 6),
     ("Asia/Almaty", 1_710_504_000, 5),
 ];
+
+/// The zone data of the database is too old to tell the time in Kazakhstan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the time zone data of PostgreSQL is out of date: install a tzdata of 2024 or later on its machine and restart it"
+)]
+pub struct StaleDatabaseZoneData;
+
+/// Checks that the database knows what changed last. SQLite has no zone data of its own.
+///
+/// # Errors
+///
+/// The database's, also when it does not know the zone at all.
+pub(crate) async fn database_self_test(
+    connection: &mut Connection,
+) -> Result<Result<(), StaleDatabaseZoneData>, db::Error> {
+    for (name, seconds, hours) in KNOWN_FACTS {
+        let (offset,) = db::fetch_one!(
+            connection,
+            (i64,),
+            sqlite: "select cast($3 as integer) where $1 <> '' and $2 > 0",
+            postgres: "select extract(epoch from
+                 (to_timestamp($2::bigint) at time zone $1) - (to_timestamp($2::bigint) at time zone 'UTC'))::bigint
+                 where $3::bigint is not null",
+            name,
+            seconds,
+            hours * 3_600,
+        )?;
+        if offset != hours * 3_600 {
+            return Ok(Err(StaleDatabaseZoneData));
+        }
+    }
+    Ok(Ok(()))
+}
 
 /// The zone data of this machine is missing or too old to tell the time in Kazakhstan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

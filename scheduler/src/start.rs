@@ -97,6 +97,7 @@ fn policy(settings: &Settings) -> Policy {
     policy.trial_days = settings.policy.trial_days;
     policy.default_language = settings.policy.default_language;
     policy.supported_languages.clone_from(&settings.policy.languages);
+    policy.holidays.clone_from(&settings.policy.holidays);
     policy.refresh_token_days = settings.tokens.refresh_days;
     policy.platform_account = settings.policy.platform_account;
     if settings.is_demo() {

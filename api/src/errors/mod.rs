@@ -2,6 +2,7 @@
 
 pub mod bookings;
 pub mod clients;
+pub mod catalogue;
 mod people;
 
 use booking::business::SubdomainError;
@@ -30,7 +31,7 @@ pub fn phone(field: &'static str, error: PhoneError) -> ApiError {
 
 /// A wrong name, or other line of text, in `field`.
 #[must_use]
-pub fn name(field: &'static str, error: NameError) -> ApiError {
+pub fn name(field: impl Into<String>, error: NameError) -> ApiError {
     match error {
         NameError::Empty => ApiError::field(field, "field-empty", Vec::new()),
         NameError::TooLong { most } => ApiError::field(field, "field-too-long", vec![("max", most.to_string())]),

@@ -1,5 +1,6 @@
 //! What every route shares: problems, languages, limits, tokens, extractors.
 
+pub mod broken;
 pub mod context;
 pub mod etag;
 pub mod extract;

@@ -8,6 +8,7 @@ use booking::language::Language;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::broken::BrokenVisitOut;
 use super::extract::BODY_MAX;
 use super::slot::SlotOut;
 use super::texts::{Parameters, Texts};
@@ -50,6 +51,9 @@ pub struct Problem {
     /// The client who has the number, where that was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<i64>,
+    /// The visits that a change would break, where it was refused for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub visits: Vec<BrokenVisitOut>,
 }
 
 /// What is wrong with one field of a request.
@@ -127,6 +131,12 @@ problem_kinds! {
     MasterNotFound = NOT_FOUND "master-not-found";
     /// The business has no such service.
     ServiceNotFound = NOT_FOUND "service-not-found";
+    /// The business has no such time off.
+    TimeOffNotFound = NOT_FOUND "time-off-not-found";
+    /// The date is no holiday.
+    HolidayNotFound = NOT_FOUND "holiday-not-found";
+    /// There is no such template.
+    TemplateNotFound = NOT_FOUND "template-not-found";
     /// The business has no such booking.
     BookingNotFound = NOT_FOUND "booking-not-found";
     /// The business has no such client, or whoever asks does not serve them.
@@ -197,6 +207,12 @@ problem_kinds! {
     ClientSame = CONFLICT "client-same";
     /// The business does not let this client book on their own.
     ClientBlocked = FORBIDDEN "client-blocked";
+    /// The change would break visits, and was not confirmed.
+    BreaksVisits = CONFLICT "breaks-visits";
+    /// The business has as many services or masters as fit.
+    CatalogueFull = CONFLICT "catalogue-full";
+    /// The business has services already.
+    CatalogueNotEmpty = CONFLICT "catalogue-not-empty";
     /// The body is over the limit.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large";
     /// The body is not announced as JSON.
@@ -263,6 +279,7 @@ pub struct ApiError {
     sent_version: Option<i64>,
     current: Option<Box<serde_json::Value>>,
     client_id: Option<i64>,
+    visits: Vec<BrokenVisitOut>,
     retry_after: Option<u64>,
     cause: Option<String>,
 }
@@ -290,6 +307,7 @@ impl ApiError {
             sent_version: None,
             current: None,
             client_id: None,
+            visits: Vec::new(),
             retry_after: None,
             cause: None,
         }
@@ -344,6 +362,13 @@ impl ApiError {
         self
     }
 
+    /// Adds the visits that the change would break.
+    #[must_use]
+    pub fn with_visits(mut self, visits: Vec<BrokenVisitOut>) -> Self {
+        self.visits = visits;
+        self
+    }
+
     /// Adds when to try again, in seconds.
     #[must_use]
     pub fn with_retry_after(mut self, seconds: u64) -> Self {
@@ -385,6 +410,7 @@ impl ApiError {
             sent_version: self.sent_version,
             current: self.current.as_deref().cloned(),
             client_id: self.client_id,
+            visits: self.visits.clone(),
         };
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();

@@ -5,11 +5,13 @@ use axum::http::StatusCode;
 use booking::booking::{self as visits, NewBooking, Party, Source};
 use booking::business::{self, Business};
 use booking::id::{MasterId, ServiceId};
+use booking::language::Language;
+use booking::master::{self, Offer};
 use booking::name::{Name, Notes};
 use booking::phone::{Phone, PhoneWarning};
 use booking::platform::Platform;
+use booking::service::{self, Service};
 use booking::slots::Item;
-use booking::{master, service};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -70,13 +72,22 @@ pub struct ServicesOut {
 pub struct ServiceOut {
     /// The service.
     id: i64,
-    /// Its name.
+    /// Its name, in the language of the answer where there is one in it.
     #[schema(example = "Женская стрижка")]
     name: String,
-    /// How long it takes, without the master's preparations.
+    /// What it is, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    /// The heading it stands under, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Волосы")]
+    category: Option<String>,
+    /// How long it takes, without the master's preparations. Some masters may take another time.
     #[schema(example = 60)]
     duration_minutes: u16,
-    /// The price in tenge.
+    /// Whether the price is the least it can be: "from 5 000 ₸".
+    price_from: bool,
+    /// The price in tenge. With some masters it may be another.
     #[schema(example = 5000.0)]
     price: f64,
     /// The price in tiyn, hundredths of a tenge.
@@ -104,6 +115,24 @@ pub struct MasterOut {
     full_name: String,
     /// The services they offer.
     service_ids: Vec<i64>,
+    /// The same with their own times and prices.
+    offers: Vec<OfferOut>,
+}
+
+/// A service as one master offers it.
+#[derive(Serialize, ToSchema)]
+pub struct OfferOut {
+    /// The service.
+    service_id: i64,
+    /// How long they take, without preparations.
+    #[schema(example = 60)]
+    duration_minutes: u16,
+    /// Their price in tenge.
+    #[schema(example = 5000.0)]
+    price: f64,
+    /// Their price in tiyn, hundredths of a tenge.
+    #[schema(example = 500_000)]
+    price_tiyn: i64,
 }
 
 /// Which masters to list.
@@ -211,19 +240,13 @@ async fn show_business(
 )]
 async fn list_services(
     State(platform): State<Platform>,
+    context: RequestContext,
     Path(subdomain): Path<String>,
 ) -> Result<axum::Json<ServicesOut>, ApiError> {
     let business = find(&platform, &subdomain).await?;
     let services = service::active(&mut platform.db.read().await?, business.id).await?;
-    let services = services.into_iter().map(|service| ServiceOut {
-        id: service.id.get(),
-        name: service.name.as_str().to_owned(),
-        duration_minutes: service.length.duration,
-        price: money::tenge(service.price_tiyn),
-        price_tiyn: service.price_tiyn,
-        currency: money::CURRENCY,
-    });
-    Ok(axum::Json(ServicesOut { services: services.collect() }))
+    let out = |service: &Service| ServiceOut::new(service, context.language, business.language);
+    Ok(axum::Json(ServicesOut { services: services.iter().map(out).collect() }))
 }
 
 /// Lists the masters of a business.
@@ -241,7 +264,9 @@ async fn list_masters(
     Query(query): Query<MastersQuery>,
 ) -> Result<axum::Json<MastersOut>, ApiError> {
     let business = find(&platform, &subdomain).await?;
-    let masters = master::active(&mut platform.db.read().await?, business.id).await?;
+    let mut connection = platform.db.read().await?;
+    let masters = master::active(&mut connection, business.id).await?;
+    let offers = master::offers(&mut connection, business.id, None).await?;
     let wanted = query.service_id.map(ServiceId::new);
     let masters = masters
         .into_iter()
@@ -250,6 +275,7 @@ async fn list_masters(
             id: master.id.get(),
             full_name: master.name.as_str().to_owned(),
             service_ids: master.services.iter().map(|id| id.get()).collect(),
+            offers: offers.iter().filter(|offer| offer.master_id == master.id).map(OfferOut::new).collect(),
         });
     Ok(axum::Json(MastersOut { masters: masters.collect() }))
 }
@@ -293,6 +319,34 @@ async fn create_booking(
 pub(super) async fn find(platform: &Platform, subdomain: &str) -> Result<Business, ApiError> {
     let business = business::by_subdomain(&mut platform.db.read().await?, subdomain).await?;
     business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))
+}
+
+impl ServiceOut {
+    fn new(service: &Service, wanted: Language, fallback: Language) -> Self {
+        let fields = &service.fields;
+        Self {
+            id: service.id.get(),
+            name: fields.name.pick(wanted, fallback).unwrap_or(&service.name).as_str().to_owned(),
+            description: fields.description.pick(wanted, fallback).map(|text| text.as_str().to_owned()),
+            category: fields.category.pick(wanted, fallback).map(|name| name.as_str().to_owned()),
+            duration_minutes: fields.length.duration,
+            price_from: fields.price_from,
+            price: money::tenge(fields.price_tiyn),
+            price_tiyn: fields.price_tiyn,
+            currency: money::CURRENCY,
+        }
+    }
+}
+
+impl OfferOut {
+    fn new(offer: &Offer) -> Self {
+        Self {
+            service_id: offer.service_id.get(),
+            duration_minutes: offer.length.duration,
+            price: money::tenge(offer.price_tiyn),
+            price_tiyn: offer.price_tiyn,
+        }
+    }
 }
 
 impl From<Business> for BusinessOut {

@@ -7,6 +7,7 @@ mod backup;
 mod bad_input;
 mod bookings;
 mod clients;
+mod catalogue;
 mod deploy;
 mod document;
 mod faults;

@@ -9,10 +9,11 @@ use booking::clock::Clock;
 use booking::entropy::Entropy;
 use booking::id::{MasterId, ServiceId};
 use booking::language::Language;
+use booking::localized::Localized;
 use booking::platform::Platform;
 use booking::policy::Policy;
 use booking::schedule::{self, WeeklyInterval};
-use booking::service::{self, NewService};
+use booking::service::{self, ServiceFields};
 use booking::{account, master};
 use db::Db;
 use jiff::civil::{Date, Weekday};
@@ -67,15 +68,10 @@ impl Salon {
         };
         let id = business::create(&mut tx, &new, now).await?;
         account::ensure(&mut tx, id, now).await?;
-        let new = NewService {
-            name: &"Стрижка".parse()?,
-            price_tiyn: 500_000,
-            length: VisitLength { duration: MINUTES, buffer_before: 0, buffer_after: 0 },
-            notice_minutes: 0,
-            horizon_days: HORIZON_DAYS,
-            position: 0,
-        };
-        let service = service::create(&mut tx, id, &new).await?;
+        let name = Localized { ru: Some("Стрижка".parse()?), ..Localized::default() };
+        let length = VisitLength { duration: MINUTES, buffer_before: 0, buffer_after: 0 };
+        let fields = ServiceFields { horizon_days: HORIZON_DAYS, ..ServiceFields::new(name, 500_000, length) };
+        let service = service::create(&mut tx, id, Language::Ru, &fields, 0).await?;
         let interval = Interval::new(0, MINUTES_A_DAY)?;
         let week = Weekday::Monday.cycle_forward().take(7);
         let hours: Vec<_> = week.map(|weekday| WeeklyInterval { weekday, interval }).collect();
@@ -83,7 +79,7 @@ impl Salon {
         for position in 0..MASTERS {
             let name = format!("Мастер {position}").parse()?;
             let master = master::create(&mut tx, id, &name, None, position).await?;
-            master::offer(&mut tx, id, master, service, None, None).await?;
+            master::offer(&mut tx, id, master, &service.into()).await?;
             schedule::set_weekly(&mut tx, id, master, &hours).await?;
             masters.push(master);
         }

@@ -11,10 +11,11 @@
 use std::collections::BTreeMap;
 
 use db::Connection;
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 
 use crate::availability::{DayHours, Interval, MINUTES_A_DAY};
 use crate::id::{BusinessId, MasterId};
+use crate::schedule::{Schedule, ShiftPattern, WeeklyInterval};
 use crate::store::StoreError;
 
 /// The rows of all that decides when masters work, as one `select`. Parameters by their names: the business, the
@@ -166,6 +167,39 @@ impl Plans {
             })
             .collect()
     }
+}
+
+impl Plans {
+    /// What was set for a master.
+    pub(super) fn schedule(&self, master_id: MasterId) -> Schedule {
+        let Some(plan) = self.masters.get(&master_id.get()) else { return Schedule::default() };
+        let days = |shift: &Shift| {
+            let day = |day: i64| shift.days.get(&day).cloned().unwrap_or_default();
+            ShiftPattern { anchor: shift.anchor, days: (0..shift.cycle).map(day).map(sorted).collect() }
+        };
+        let dates = plan.dates.iter().filter_map(|(date, hours)| DayHours::new(*date, hours.clone()).ok());
+        Schedule {
+            weekly: week(&plan.weekly),
+            pattern: plan.shift.as_ref().map(days),
+            breaks: week(&plan.breaks),
+            dates: dates.collect(),
+        }
+    }
+}
+
+fn week(hours: &BTreeMap<i64, Vec<Interval>>) -> Vec<WeeklyInterval> {
+    let of_day = |(weekday, intervals): (&i64, &Vec<Interval>)| {
+        let weekday = i8::try_from(*weekday).ok().and_then(|day| Weekday::from_monday_one_offset(day).ok());
+        sorted(intervals.clone())
+            .into_iter()
+            .filter_map(move |interval| Some(WeeklyInterval { weekday: weekday?, interval }))
+    };
+    hours.iter().flat_map(of_day).collect()
+}
+
+fn sorted(mut intervals: Vec<Interval>) -> Vec<Interval> {
+    intervals.sort_unstable();
+    intervals
 }
 
 impl Plan {

@@ -4,6 +4,7 @@ use booking::availability::DayHours;
 use booking::booking::{Action, By, Change, ChangeError, CreateError, Filter, change, find, list, transitions};
 use booking::business::{self, Business};
 use booking::clock::Timestamp;
+use booking::master::MasterService;
 use booking::schedule::ScheduleError;
 use booking::slots::{self, Audience, Item, OfferError, Part, Wanted};
 use booking::user::{self, Registration};
@@ -105,7 +106,8 @@ async fn writing_crosses_no_border() {
         assert!(matches!(refused, Err(ScheduleError::UnknownMaster)), "{refused:?}");
         drop(tx);
         let mut tx = db.begin().await.unwrap();
-        let offered = master::offer(&mut tx, rival.id, item.master_id, item.service_id, Some(5), None).await;
+        let changed = MasterService { duration_minutes: Some(5), ..item.service_id.into() };
+        let offered = master::offer(&mut tx, rival.id, item.master_id, &changed).await;
         // SQLite passes over the row, PostgreSQL may refuse the reference first: either way nothing is written.
         if offered.is_ok() {
             tx.commit().await.unwrap();

@@ -2,6 +2,8 @@
 
 -- Texts per language, as JSON; `name` is what is shown where the language asked for has none.
 alter table services add column texts text not null default '{}';
+update services set texts = jsonb_build_object('name', jsonb_build_object(
+    (select language from businesses where id = services.business_id), name))::text;
 alter table services add column price_from boolean not null default false;
 -- Hours before the visit until which its client may cancel or move it; null is as the business has it.
 alter table services add column cancel_hours bigint constraint services_cancel_hours check (cancel_hours between 0 and 720);

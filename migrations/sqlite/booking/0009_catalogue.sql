@@ -2,6 +2,8 @@
 
 -- Texts per language, as JSON; `name` is what is shown where the language asked for has none.
 alter table services add column texts text not null default '{}';
+update services set texts = json_object('name', json_object(
+    (select language from businesses where id = services.business_id), name));
 alter table services add column price_from integer not null default 0 constraint services_price_from check (price_from in (0, 1));
 -- Hours before the visit until which its client may cancel or move it; null is as the business has it.
 alter table services add column cancel_hours integer constraint services_cancel_hours check (cancel_hours between 0 and 720);

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use booking::holiday::HolidaysError;
+
 /// Why the settings stop the start. No variant carries a value, because values may be secrets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +49,15 @@ pub enum SettingsError {
         path: PathBuf,
         /// Line number, from 1.
         line: usize,
+    },
+    /// The file that `HOLIDAYS_FILE` names is no list of holidays.
+    #[error("setting HOLIDAYS_FILE: {} cannot be used", path.display())]
+    Holidays {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: HolidaysError,
     },
     /// A file could not be read or written.
     #[error("cannot read or write {}", path.display())]

@@ -145,6 +145,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("SUPPORTED_LANGUAGES", Some("ru,en,kk"), "Languages offered, separated by commas: of ru, en, kk."),
     setting(
+        "HOLIDAYS_FILE",
+        None,
+        "A list of public holidays, which businesses can close on, in the form of \
+         booking/data/holidays.json. Absent: those of Kazakhstan for 2026.",
+    ),
+    setting(
         "LOG_LEVEL",
         Some("info"),
         "What is logged: error, warn, info, debug, trace, or directives such as \

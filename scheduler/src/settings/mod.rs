@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use booking::holiday::Holidays;
 use booking::language::Language;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -135,6 +136,8 @@ pub struct PolicySettings {
     pub default_language: Language,
     /// The languages offered.
     pub languages: Vec<Language>,
+    /// Public holidays.
+    pub holidays: Holidays,
     /// Whether the operator's account writes for businesses that have linked none.
     pub platform_account: bool,
     /// People who never wrote to an account and that it may write to for the first time, per day.
@@ -364,6 +367,7 @@ fn policy(source: &Source) -> Result<PolicySettings, SettingsError> {
         reminder_hours: reminder_hours(source)?,
         default_language: default_language.ok_or(invalid("DEFAULT_LANGUAGE", "one of SUPPORTED_LANGUAGES"))?,
         languages,
+        holidays: holidays(source)?,
         platform_account: match source.value("PLATFORM_ACCOUNT") {
             "on" => true,
             "off" => false,
@@ -374,6 +378,14 @@ fn policy(source: &Source) -> Result<PolicySettings, SettingsError> {
             None => None,
         },
     })
+}
+
+fn holidays(source: &Source) -> Result<Holidays, SettingsError> {
+    let Some(path) = source.given("HOLIDAYS_FILE").map(PathBuf::from) else { return Ok(Holidays::default()) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Holidays::parse(&text).map_err(|source| SettingsError::Holidays { path, source }),
+        Err(source) => Err(SettingsError::File { path, source }),
+    }
 }
 
 fn reminder_hours(source: &Source) -> Result<Vec<u32>, SettingsError> {

@@ -129,3 +129,19 @@ fn debug_of_the_settings_shows_no_secret() {
     let shown = format!("{:?}", parse(&[]).expect("valid"));
     assert!(!shown.contains(SECRET) && !shown.contains("5a17c0de"), "{shown}");
 }
+
+#[test]
+fn a_list_of_holidays_is_read_or_stops_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("holidays.json");
+    let name = path.to_str().expect("a plain path");
+    let count = |source: &[(&str, &str)]| parse(source).map(|settings| settings.policy.holidays.of_year(2026).count());
+    assert_eq!(count(&[]).expect("the built-in list"), 21);
+    let missing = count(&[("HOLIDAYS_FILE", name)]).expect_err("no such file").to_string();
+    assert!(missing.contains("holidays.json"), "{missing}");
+    std::fs::write(&path, r#"{"holidays": [{"date": "2026-02-30", "name": {"ru": "a"}}]}"#).expect("writes");
+    let wrong = count(&[("HOLIDAYS_FILE", name)]).expect_err("no such date").to_string();
+    assert!(wrong.contains("HOLIDAYS_FILE"), "{wrong}");
+    std::fs::write(&path, r#"{"holidays": [{"date": "2026-02-28", "name": {"ru": "a"}}]}"#).expect("writes");
+    assert_eq!(count(&[("HOLIDAYS_FILE", name)]).expect("valid"), 1);
+}
