@@ -15,7 +15,7 @@ use booking::schedule::{
 use booking::service::{self, ServiceError, ServiceFields};
 use booking::settings::Switches;
 use booking::template::{self, Template, TemplateError};
-use booking::user::{self, Registration, Role};
+use booking::user::{self, Credentials, LoginName, Registration, Role};
 use db::testing::on_each;
 use jiff::civil::{Date, Weekday, date};
 
@@ -209,8 +209,12 @@ async fn a_login_belongs_to_one_master_of_the_business() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
         let (staff, stranger) = (owner(&salon), rival(&salon).await);
-        let (owner, _) = user::login(&salon.platform, "owner@demo.jazyl.tech", "demo123").await.unwrap();
-        let (rivals, _) = user::login(&salon.platform, "rival@example.kz", "correct horse").await.unwrap();
+        let login = async |email, password| {
+            let credentials = Credentials { name: LoginName::Email(email), password, address: None };
+            user::login(&salon.platform, &credentials).await.unwrap().0
+        };
+        let owner = login("owner@demo.jazyl.tech", "demo123").await;
+        let rivals = login("rival@example.kz", "correct horse").await;
         let change = async |id: MasterId, user_id| {
             let fields = MasterFields { name: "Айгуль".parse().unwrap(), user_id, active: true };
             master::change(&salon.platform, &staff, id, &fields, Intent::Ask).await

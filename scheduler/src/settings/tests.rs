@@ -135,7 +135,8 @@ fn a_list_of_holidays_is_read_or_stops_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("holidays.json");
     let name = path.to_str().expect("a plain path");
-    let count = |source: &[(&str, &str)]| parse(source).map(|settings| settings.policy.holidays.of_year(2026).count());
+    let count =
+        |source: &[(&'static str, &str)]| parse(source).map(|settings| settings.policy.holidays.of_year(2026).count());
     assert_eq!(count(&[]).expect("the built-in list"), 21);
     let missing = count(&[("HOLIDAYS_FILE", name)]).expect_err("no such file").to_string();
     assert!(missing.contains("holidays.json"), "{missing}");
