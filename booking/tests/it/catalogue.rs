@@ -19,7 +19,7 @@ use booking::user::{self, Credentials, LoginName, Registration, Role};
 use db::testing::on_each;
 use jiff::civil::{Date, Weekday, date};
 
-use crate::salon::Salon;
+use crate::salon::{PUBLIC, Salon};
 
 const DAY: Date = date(2026, 1, 16);
 
@@ -332,8 +332,7 @@ async fn closing_a_day_of_the_salon_breaks_everybodys_visits_and_frees_no_times(
         let staff = owner(&salon);
         salon.book("2026-01-16T10:00:00", "87771234567").await.unwrap();
         let other = booking::slots::Item { master_id: salon.masters[1], ..salon.cut() };
-        let public = booking::booking::Source::Public;
-        salon.book_items("2026-01-16T10:00:00", "87770000002", &[other], public).await.unwrap();
+        salon.book_items("2026-01-16T10:00:00", "87770000002", &[other], PUBLIC).await.unwrap();
         let reason = Notes::default();
         let off = NewTimeOff {
             master_id: None,

@@ -331,7 +331,7 @@ async fn a_client_signs_in_with_a_code_and_is_nobody_else() {
         let code: String = newest(&db, "code").await.unwrap().chars().take(6).collect();
         let (business, client, refresh) =
             client_login::login(platform, "demo", "8 777 123 45 67", &code).await.unwrap();
-        assert_eq!((business.id, client), (salon.business.id, booking.client_id));
+        assert_eq!((business.id, Some(client)), (salon.business.id, booking.client_id));
         let mut connection = db.read().await.unwrap();
         let here = authority::client(&mut connection, business.id, refresh.session(), client).await.unwrap();
         assert_eq!(here.unwrap().id, business.id);
