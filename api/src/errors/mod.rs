@@ -1,8 +1,8 @@
 //! From errors of the domain to problems: one place, one exhaustive `match` for each.
 
 pub mod bookings;
-pub mod clients;
 pub mod catalogue;
+pub mod clients;
 mod people;
 
 use booking::business::SubdomainError;

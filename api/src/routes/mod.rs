@@ -18,7 +18,7 @@ pub mod public;
 pub mod schedule;
 pub mod services;
 pub mod settings;
-pub mod texts;
 pub mod templates;
+pub mod texts;
 pub mod time_off;
 pub mod users;
