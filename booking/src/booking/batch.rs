@@ -13,7 +13,7 @@ use db::{Engine, Tx};
 use crate::booking::transition::Remark;
 use crate::booking::write::{Draft, MessageRow, Outcome, SegmentRow};
 use crate::clock::Timestamp;
-use crate::consent::OPTED_OUT;
+use crate::consent::{FORM_VERSION, OPTED_OUT};
 use crate::id::{BookingId, ClientId, UserId};
 use crate::language::Language;
 use crate::phone::Phone;
@@ -73,7 +73,7 @@ fn rows(script: &mut String, before: &str, row: &str, count: usize, after: &str)
 /// statements, the last of which answers. Ids grow without gaps, because the transaction has the
 /// database to itself: those of the new visits are counted back from the highest.
 fn sqlite_script(count: &Counts) -> String {
-    let Counts { visits, newcomers, choices, segments, messages, links } = *count;
+    let Counts { visits, newcomers, choices, segments, messages, links, consents } = *count;
     let mut script = String::with_capacity(2_048 + visits * 400 + segments * 60 + messages * 80);
     rows(
         &mut script,
@@ -138,6 +138,16 @@ fn sqlite_script(count: &Counts) -> String {
     );
     rows(
         &mut script,
+        "insert into client_consents (booking_id, business_id, client_id, purpose, granted, text_version, channel,
+             evidence, address, at) values ",
+        "((select max(id) from bookings) - ?, ?,
+          (select client_id from bookings where id = (select max(id) from bookings) - ?), 'service', true, ?, 'form', ?, ?,
+          ?)",
+        consents,
+        "",
+    );
+    rows(
+        &mut script,
         "insert into audit_log (entity_id, entity, action, business_id, at, actor, actor_id, impersonator_id, address,
              request_id, new) values ",
         "((select max(id) from bookings) - ?, 'booking', 'create', ?, ?, ?,
@@ -158,6 +168,7 @@ struct Counts {
     segments: usize,
     messages: usize,
     links: usize,
+    consents: usize,
 }
 
 async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<Vec<Outcome>, sqlx::Error> {
@@ -166,6 +177,7 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
     let newcomers = || drafts.iter().filter_map(|draft| Some((draft, draft.newcomer()?)));
     let choices = || newcomers().filter_map(|(draft, phone)| Some((draft, phone, draft.chosen?)));
     let links = || (1..).zip(drafts).filter_map(|(number, draft)| Some((number, draft, draft.link.as_ref()?)));
+    let consents = || (1..).zip(drafts).filter(|(_, draft)| draft.agrees());
     let script = sqlite_script(&Counts {
         visits: drafts.len(),
         newcomers: newcomers().count(),
@@ -173,6 +185,7 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
         segments: segments.len(),
         messages: messages.len(),
         links: links().count(),
+        consents: consents().count(),
     });
     let mut query = sqlx::query_as::<sqlx::Sqlite, (BookingId, Option<ClientId>)>(AssertSqlSafe(script));
     for (draft, phone) in newcomers() {
@@ -269,6 +282,17 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
         let booking = &draft.booking;
         query = query.bind(count - number).bind(booking.business_id).bind(hash.as_slice()).bind(booking.created_at);
     }
+    for (number, draft) in consents() {
+        let (booking, origin) = (&draft.booking, &draft.origin);
+        query = query
+            .bind(count - number)
+            .bind(booking.business_id)
+            .bind(count - number)
+            .bind(FORM_VERSION)
+            .bind(origin.request_id.as_deref())
+            .bind(origin.address.as_deref())
+            .bind(booking.created_at);
+    }
     for (number, draft) in (1..).zip(drafts) {
         let (booking, origin) = (&draft.booking, &draft.origin);
         query = query
@@ -307,11 +331,11 @@ with draft as materialized (
             $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[],
             $17::bigint[], $18::text[], $19::bigint[], $20::bigint[], $38::boolean[], $39::text[], $40::text[],
             $41::text[], $42::bigint[], $43::bigint[], $44::bigint[], $45::bytea[], $46::bigint[], $47::text[],
-            $48::text[], $49::text[])
+            $48::text[], $49::text[], $50::text[])
         with ordinality as given (business_id, revision, assumed_language, phone, name, chosen, state, starts_at,
             ends_at, wall_start, time_zone, price_tiyn, language, notes, source, actor, actor_id, remark, created_at,
             segments, is_read, search, message_state, message_error, most_active, known_id, acts_at, link,
-            impersonator_id, address, request_id, audit, number)
+            impersonator_id, address, request_id, audit, agreed, number)
         left join businesses b on b.id = given.business_id and b.revision = coalesce(given.revision, b.revision)
         left join clients c on c.business_id = given.business_id and c.phone = given.phone
         left join accounts a on a.business_id = given.business_id
@@ -352,6 +376,12 @@ with draft as materialized (
 ), link as (
     insert into visit_links (token_hash, business_id, booking_id, created_at)
     select link, business_id, id, created_at from winner where link is not null
+), consent as (
+    insert into client_consents (business_id, client_id, booking_id, purpose, granted, text_version, channel, evidence,
+        address, at)
+    select winner.business_id, booked.client_id, winner.id, 'service', true, agreed, 'form', request_id, address,
+        created_at
+    from winner join booked on booked.id = winner.id where agreed is not null
 ), audit as (
     insert into audit_log (business_id, at, actor, actor_id, impersonator_id, address, request_id, entity, entity_id,
         action, new)
@@ -420,7 +450,8 @@ async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Ve
         .bind(column(drafts, |draft| draft.origin.impersonator.map(UserId::get)))
         .bind(column(drafts, |draft| draft.origin.address.as_deref()))
         .bind(column(drafts, |draft| draft.origin.request_id.as_deref()))
-        .bind(column(drafts, |draft| draft.audit()));
+        .bind(column(drafts, |draft| draft.audit()))
+        .bind(column(drafts, |draft| draft.agrees().then_some(FORM_VERSION)));
     let outcome = |(id, client_id, is_so): (Option<BookingId>, Option<ClientId>, bool)| match id {
         Some(id) => Outcome::Booked { id, client_id },
         None if is_so => Outcome::Taken,

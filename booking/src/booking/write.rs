@@ -150,6 +150,12 @@ impl Draft {
         self.booking.client_phone.as_ref().filter(|_| self.booking.client_id.is_none())
     }
 
+    /// Whether the client agrees to messages about the visit by booking it on the public page. Who said before that they
+    /// want none has to take that back first.
+    pub(super) fn agrees(&self) -> bool {
+        self.origin.source == "public" && self.booking.client_phone.is_some() && !self.is_stopped
+    }
+
     /// The name for the row.
     pub(super) fn name(&self) -> Option<&str> {
         self.booking.client_name.as_ref().map(Name::as_str)

@@ -364,7 +364,7 @@ async fn whoever_opts_out_is_not_written_to_and_may_come_back() {
         let mut connection = db.read().await.unwrap();
         assert!(consent::has_opted_out(&mut connection, business_id, &phone, Purpose::Marketing).await.unwrap());
         let said = consent::of_client(&mut connection, business_id, id).await.unwrap();
-        assert_eq!((said.len(), said[0].granted, said[0].evidence.as_deref()), (1, false, Some("3EB0AA")));
+        assert_eq!((said.len(), said[0].granted, said[0].evidence.as_deref()), (2, false, Some("3EB0AA")));
         drop(connection);
 
         let mut tx = db.begin().await.unwrap();
@@ -452,6 +452,26 @@ async fn no_function_reaches_into_another_business() {
             assert!(matches!(refused, Err(ClientError::NotFound)), "{refused:?}");
         }
         assert_eq!(salon.count("clients").await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_books_on_the_public_page_agrees_to_messages_about_the_visit() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let visit = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        salon.book("2026-01-16T16:00:00", "87771234567").await.unwrap();
+        let client_id = visit.client_id.unwrap();
+        let mut connection = db.read().await.unwrap();
+        let said = consent::of_client(&mut connection, salon.business.id, client_id).await.unwrap();
+        assert_eq!(said.len(), 2);
+        let first = &said[1];
+        assert_eq!((first.purpose, first.granted, first.channel), (Purpose::Service, true, Channel::Form));
+        assert_eq!((first.text_version.as_str(), first.at), (consent::FORM_VERSION, visit.created_at));
+        let visits =
+            db::fetch_all!(&mut connection, (i64,), "select booking_id from client_consents order by id").unwrap();
+        assert_eq!(visits[0].0, visit.id.get());
     })
     .await;
 }
