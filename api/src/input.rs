@@ -5,8 +5,39 @@ use booking::clock::Timestamp;
 use booking::language::Language;
 use booking::zone::Zone;
 use jiff::civil::{Date, DateTime};
+use serde::{Deserialize, Deserializer};
 
 use crate::http::problem::{ApiError, ProblemKind};
+
+/// A field of a change: left out, `null`, or a value.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Patch<T> {
+    /// Left out: it stays. With `#[serde(default)]`.
+    #[default]
+    Absent,
+    /// `null`: nothing any more.
+    Null,
+    /// Something else.
+    Value(T),
+}
+
+impl<T> Patch<T> {
+    /// As use cases take it: `None` stays, `Some(None)` is nothing any more.
+    #[must_use]
+    pub fn change(self) -> Option<Option<T>> {
+        match self {
+            Self::Absent => None,
+            Self::Null => Some(None),
+            Self::Value(value) => Some(Some(value)),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
+    fn deserialize<D: Deserializer<'de>>(field: D) -> Result<Self, D::Error> {
+        Option::deserialize(field).map(|value| value.map_or(Self::Null, Self::Value))
+    }
+}
 
 /// Reads a date such as `2024-01-15` in `field`.
 ///

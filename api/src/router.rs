@@ -37,27 +37,27 @@ pub fn router(state: AppState, context: ContextSettings) -> Router {
     let measured = state.metrics.clone();
     let domain = state.platform.policy.public_domain.as_deref();
     let by_host = domain.map(|domain| HostBusiness::new(domain, &document));
-    let router = routes
+    let served = routes
         .layer(middleware::from_fn_with_state(once, idempotency::once))
         .with_state(state)
         .merge(docs::routes(&document))
         .route("/", get(|| async { Redirect::to("/api/docs/") }))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
-    let router = match limits {
-        Some(limits) => router.layer(middleware::from_fn_with_state(limits, limited)),
-        None => router,
+    let served = match limits {
+        Some(limits) => served.layer(middleware::from_fn_with_state(limits, limited)),
+        None => served,
     };
-    let router = router
+    let served = served
         .layer(middleware::from_fn_with_state(Arc::new(context), with_context))
         .layer(middleware::from_fn_with_state(measured, metrics::measured));
     match by_host {
         // Before the routes are matched: a layer of the router itself would come too late.
         Some(by_host) => {
             let named = MapRequestLayer::new(move |request| by_host.name(request));
-            Router::new().fallback_service(named.layer(router))
+            Router::new().fallback_service(named.layer(served))
         }
-        None => router,
+        None => served,
     }
 }
 

@@ -147,12 +147,12 @@ fn merged(settings: &Settings, patch: &Value) -> Result<Settings, ProfileError> 
 /// Merges a patch into a document; what is wrong, in words, if something is.
 ///
 /// The document names every field there is, so that a name it lacks is a mistake. `null` takes the field's default.
-fn merge(document: &mut Value, patch: &Value, path: &str) -> Result<(), String> {
+fn merge(document: &mut Value, change: &Value, path: &str) -> Result<(), String> {
     let Value::Object(fields) = &mut *document else {
-        *document = patch.clone();
+        *document = change.clone();
         return Ok(());
     };
-    let Value::Object(changes) = patch else { return Err(format!("not an object: {path}")) };
+    let Value::Object(changes) = change else { return Err(format!("not an object: {path}")) };
     for (name, change) in changes {
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         let unknown = || format!("unknown field {path}");

@@ -275,13 +275,19 @@ pub struct ApiError {
     kind: ProblemKind,
     parameters: Parameters,
     fields: Vec<FieldError>,
-    alternatives: Vec<SlotOut>,
-    sent_version: Option<i64>,
-    current: Option<Box<serde_json::Value>>,
-    client_id: Option<i64>,
-    visits: Vec<BrokenVisitOut>,
+    beside: Option<Box<Beside>>,
     retry_after: Option<u64>,
     cause: Option<String>,
+}
+
+/// What few problems bring along; apart, so that the error of everything else stays small.
+#[derive(Debug, Clone, Default)]
+struct Beside {
+    alternatives: Vec<SlotOut>,
+    sent_version: Option<i64>,
+    current: Option<serde_json::Value>,
+    client_id: Option<i64>,
+    visits: Vec<BrokenVisitOut>,
 }
 
 /// A wrong field, before it is told to the client in its language.
@@ -303,11 +309,7 @@ impl ApiError {
             kind,
             parameters: Vec::new(),
             fields: Vec::new(),
-            alternatives: Vec::new(),
-            sent_version: None,
-            current: None,
-            client_id: None,
-            visits: Vec::new(),
+            beside: None,
             retry_after: None,
             cause: None,
         }
@@ -343,29 +345,30 @@ impl ApiError {
     /// Adds the nearest free start times.
     #[must_use]
     pub fn with_alternatives(mut self, alternatives: Vec<SlotOut>) -> Self {
-        self.alternatives = alternatives;
+        self.beside().alternatives = alternatives;
         self
     }
 
     /// Adds the version that the request had seen, and what is there now.
     #[must_use]
     pub fn with_versions(mut self, sent: Option<i64>, current: &impl Serialize) -> Self {
-        self.sent_version = sent;
-        self.current = serde_json::to_value(current).ok().map(Box::new);
+        let beside = self.beside();
+        beside.sent_version = sent;
+        beside.current = serde_json::to_value(current).ok();
         self
     }
 
     /// Adds the client who has what was asked for.
     #[must_use]
     pub fn with_client(mut self, client_id: i64) -> Self {
-        self.client_id = Some(client_id);
+        self.beside().client_id = Some(client_id);
         self
     }
 
     /// Adds the visits that the change would break.
     #[must_use]
     pub fn with_visits(mut self, visits: Vec<BrokenVisitOut>) -> Self {
-        self.visits = visits;
+        self.beside().visits = visits;
         self
     }
 
@@ -398,6 +401,7 @@ impl ApiError {
             detail: texts.field(language, error.code, &error.parameters),
         });
         let status = self.kind.status();
+        let beside = self.beside.as_deref().cloned().unwrap_or_default();
         let problem = Problem {
             type_uri: format!("/api/problems/{}", self.kind.code()),
             code: self.kind.code().to_owned(),
@@ -406,11 +410,11 @@ impl ApiError {
             detail: text.detail,
             request_id: request_id.to_owned(),
             errors: errors.collect(),
-            alternatives: self.alternatives.clone(),
-            sent_version: self.sent_version,
-            current: self.current.as_deref().cloned(),
-            client_id: self.client_id,
-            visits: self.visits.clone(),
+            alternatives: beside.alternatives,
+            sent_version: beside.sent_version,
+            current: beside.current,
+            client_id: beside.client_id,
+            visits: beside.visits,
         };
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
@@ -422,6 +426,10 @@ impl ApiError {
             headers.insert(RETRY_AFTER, seconds.into());
         }
         response
+    }
+
+    fn beside(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
     }
 
     /// Source: RFC 6750 §3.

@@ -13,8 +13,7 @@ use utoipa_axum::routes;
 use crate::authority::{Owner, SettingsRead};
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
-use crate::input;
-use crate::routes::users;
+use crate::input::{self, Patch};
 use crate::state::AppState;
 
 /// The routes of this resource.
@@ -67,9 +66,9 @@ pub struct SettingsIn {
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// Where it is; `null` for nowhere to be told.
-    #[serde(default, deserialize_with = "users::given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 100)]
-    address: Option<Option<String>>,
+    address: Patch<String>,
     /// Its number, as people write it.
     #[serde(default)]
     phone: Option<String>,
@@ -113,21 +112,23 @@ async fn update_settings(
     Json(form): Json<SettingsIn>,
 ) -> Result<axum::Json<SettingsOut>, ApiError> {
     let language = form.language.as_deref().map(|code| input::language("language", code)).transpose()?;
+    let address = form.address.change();
     let change = ProfileChange {
         version: form.version,
         name: form.name.as_deref(),
-        address: form.address.as_ref().map(Option::as_deref),
+        address: address.as_ref().map(Option::as_deref),
         phone: form.phone.as_deref(),
         time_zone: form.time_zone.as_deref(),
         language,
         settings: form.settings.as_ref(),
     };
     let changed = profile::change(&platform, owner.business.id, &change, owner.origin()).await;
-    let (_, after) = changed.map_err(|error| match error {
-        ProfileError::Changed { current } => {
-            ApiError::new(ProblemKind::SettingsChanged).with_versions(form.version, &SettingsOut::new(&current))
+    let (_, after) = changed.map_err(|error| {
+        if let ProfileError::Changed { current } = &error {
+            let current = SettingsOut::new(current);
+            return ApiError::new(ProblemKind::SettingsChanged).with_versions(form.version, &current);
         }
-        error => error.into(),
+        error.into()
     })?;
     Ok(axum::Json(SettingsOut::new(&after)))
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use booking::id::{MasterId, UserId};
 use booking::platform::Platform;
 use booking::user::{self, Member, Role, StaffChange};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use crate::authority::Owner;
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
-use crate::input;
+use crate::input::{self, Patch};
 use crate::routes::auth::UserOut;
 use crate::state::AppState;
 
@@ -47,14 +47,9 @@ pub struct UserIn {
     #[schema(example = "MANAGER", pattern = "^(OWNER|MANAGER|MASTER)$")]
     role: Option<String>,
     /// The master they are; `null` for none any more.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<i64>)]
-    master_id: Option<Option<i64>>,
-}
-
-/// Tells `null` from what is absent.
-pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(field).map(Some)
+    master_id: Patch<i64>,
 }
 
 /// Lists the staff of the business.
@@ -88,7 +83,7 @@ async fn update_user(
     let id = UserId::new(input::id(&id, ProblemKind::UserNotFound)?);
     let change = StaffChange {
         role: form.role.as_deref().map(role).transpose()?,
-        master_id: form.master_id.map(|master| master.map(MasterId::new)),
+        master_id: form.master_id.change().map(|master| master.map(MasterId::new)),
     };
     let member = user::change(&platform, owner.business.id, id, &change, owner.origin()).await?;
     Ok(axum::Json(member.into()))
