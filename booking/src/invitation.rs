@@ -339,8 +339,7 @@ async fn join(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     match user::link(connection, invitation.business_id, user_id, invitation.master_id).await {
-        Ok(())
-        | Err(StaffError::UnknownMaster | StaffError::NotFound | StaffError::Role | StaffError::LastOwner) => {}
+        Ok(()) | Err(StaffError::UnknownMaster | StaffError::NotFound | StaffError::Role | StaffError::LastOwner) => {}
         Err(StaffError::Store(error)) => return Err(error),
     }
     let origin = Origin { who: Who::User { id: user_id, impersonator: None }, ..origin.clone() };

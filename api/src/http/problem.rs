@@ -305,14 +305,7 @@ impl ApiError {
     /// Makes an error of `kind` with nothing more to tell.
     #[must_use]
     pub fn new(kind: ProblemKind) -> Self {
-        Self {
-            kind,
-            parameters: Vec::new(),
-            fields: Vec::new(),
-            beside: None,
-            retry_after: None,
-            cause: None,
-        }
+        Self { kind, parameters: Vec::new(), fields: Vec::new(), beside: None, retry_after: None, cause: None }
     }
 
     /// Makes an error about one wrong field.
