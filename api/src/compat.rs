@@ -12,10 +12,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use booking::account::{self, Account};
+use booking::business::{self, Business};
+use booking::direct::{self, DirectError, MessageText, TextError};
 use booking::id::MessageId;
-use booking::language::Language;
-use booking::outbox::{self, MessageKind, MessageState, NewMessage};
-use booking::phone::{Phone, PhoneError};
+use booking::outbox::{self, MessageState};
+use booking::phone::Phone;
 use booking::platform::Platform;
 use booking::store::StoreError;
 use scheduler::desk::{Code, Desk, DeskError, Why};
@@ -30,12 +31,8 @@ use crate::http::extract::BODY_MAX;
 const WAIT_FOR_SENT: Duration = Duration::from_secs(10);
 /// How often the state of a message is looked at meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// How long a message stays worth sending, in seconds.
-const WORTH_SENDING: i64 = 86_400;
 /// The most recipients of one bulk message.
 const RECIPIENTS_MAX: usize = 1000;
-/// The longest text, in characters.
-const TEXT_MAX: usize = 4096;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -124,10 +121,11 @@ async fn send_message(
     let (Some(given), Some(text)) = (filled(form.phone), filled(form.message)) else {
         return Err(bad("Phone and message are required"));
     };
-    let text = checked_text(text)?;
+    let text = checked_text(&text)?;
     let phone = parse(&given)?;
     let account = state.ready().await?;
-    let mut sent = Outcome::planned(state.queue(&account, &phone, &text).await?);
+    let business = state.business(&account).await?;
+    let mut sent = Outcome::planned(state.queue(&business, &phone, &text).await?);
     state.platform.outbox.ring();
     state.settle(&account, [&mut sent]).await?;
     let id = sent.id.get();
@@ -165,13 +163,18 @@ async fn send_bulk(State(state): State<CompatState>, body: Result<Json<BulkIn>, 
     if phones.len() > RECIPIENTS_MAX {
         return Err(bad("At most 1000 phones at once"));
     }
-    let text = checked_text(filled(form.message).ok_or_else(|| bad("Message is required"))?)?;
+    let text = checked_text(&filled(form.message).ok_or_else(|| bad("Message is required"))?)?;
     let account = state.ready().await?;
+    let business = state.business(&account).await?;
     let mut recipients = Vec::with_capacity(phones.len());
     for given in phones {
         let outcome = match given.parse::<Phone>() {
-            Ok(phone) => Ok(Outcome::planned(state.queue(&account, &phone, &text).await?)),
-            Err(error) => Err(error),
+            Ok(phone) => match direct::relay(&state.platform, &business, &phone, &text).await {
+                Ok(id) => Ok(Outcome::planned(id)),
+                Err(DirectError::OptedOut) => Err(DirectError::OptedOut.to_string()),
+                Err(error) => return Err(error.into()),
+            },
+            Err(error) => Err(error.to_string()),
         };
         recipients.push((given, outcome));
     }
@@ -190,10 +193,10 @@ async fn send_bulk(State(state): State<CompatState>, body: Result<Json<BulkIn>, 
     })))
 }
 
-fn bulk_result(given: &str, outcome: &Result<Outcome, PhoneError>) -> Value {
+fn bulk_result(given: &str, outcome: &Result<Outcome, String>) -> Value {
     let outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(error) => return json!({ "phone": given, "status": "error", "error": error.to_string() }),
+        Err(error) => return json!({ "phone": given, "status": "error", "error": error }),
     };
     let reason = outcome.reason.as_deref().unwrap_or_default();
     match outcome.state {
@@ -259,26 +262,15 @@ impl CompatState {
     }
 
     /// Plans a message for now.
-    async fn queue(&self, account: &Account, phone: &Phone, text: &str) -> Result<MessageId, CompatError> {
+    async fn queue(&self, business: &Business, phone: &Phone, text: &MessageText) -> Result<MessageId, CompatError> {
+        Ok(direct::relay(&self.platform, business, phone, text).await?)
+    }
+
+    /// The business that an account is of.
+    async fn business(&self, account: &Account) -> Result<Business, CompatError> {
         let business_id = account.business_id.ok_or_else(no_business)?;
-        let now = self.platform.clock.now();
-        let dedup_key = format!("direct:{}", hex::encode(self.platform.entropy.bytes::<16>()));
-        let message = NewMessage {
-            business_id,
-            account_id: Some(account.id),
-            booking_id: None,
-            kind: MessageKind::Relay,
-            dedup_key: &dedup_key,
-            phone,
-            text,
-            language: Language::Ru,
-            due_at: now,
-            expires_at: now.plus(WORTH_SENDING),
-        };
-        let mut tx = self.platform.db.begin().await.map_err(StoreError::from)?;
-        let planned = outbox::plan(&mut tx, &message, &self.platform.entropy, now).await?;
-        tx.commit().await.map_err(StoreError::from)?;
-        planned.ok_or_else(|| refusal(StatusCode::CONFLICT, "The message was planned before", None))
+        let mut connection = self.platform.db.read().await.map_err(StoreError::from)?;
+        business::by_id(&mut connection, business_id).await?.ok_or_else(no_business)
     }
 
     /// Waits until all messages are sent or given up, or for too long.
@@ -312,8 +304,12 @@ fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
 }
 
-fn checked_text(text: String) -> Result<String, CompatError> {
-    if text.chars().count() > TEXT_MAX { Err(bad("Message is longer than 4096 characters")) } else { Ok(text) }
+fn checked_text(text: &str) -> Result<MessageText, CompatError> {
+    text.parse().map_err(|error| match error {
+        TextError::TooLong => bad("Message is longer than 4096 characters"),
+        TextError::Empty => bad("Message is required"),
+        _ => bad("Message has characters that cannot be seen"),
+    })
 }
 
 fn parse(given: &str) -> Result<Phone, CompatError> {
@@ -344,6 +340,16 @@ impl IntoResponse for CompatError {
 impl From<JsonRejection> for CompatError {
     fn from(rejection: JsonRejection) -> Self {
         refusal(rejection.status(), "The body is not the expected JSON", Some(&rejection.body_text()))
+    }
+}
+
+impl From<DirectError> for CompatError {
+    fn from(error: DirectError) -> Self {
+        match error {
+            DirectError::Store(error) => error.into(),
+            DirectError::OptedOut => refusal(StatusCode::CONFLICT, "The recipient wants no messages", None),
+            error => refusal(StatusCode::SERVICE_UNAVAILABLE, "WhatsApp service not ready", Some(&error.to_string())),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ use crate::http::idempotency;
         (name = "staff", description = "Who works in one's own business"),
         (name = "settings", description = "One's own business: settings, keys of programs, what was changed"),
         (name = "client", description = "Clients who sign in with a code, and their own visits"),
+        (name = "whatsapp", description = "The WhatsApp account of one's own business, and its messages"),
         (name = "admin", description = "The platform's operator"),
         (name = "clients", description = "Who is served"),
         (name = "texts", description = "What clients are written"),

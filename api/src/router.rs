@@ -90,5 +90,11 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(routes::bookings::routes())
         .merge(routes::clients::routes())
         .merge(routes::texts::routes())
+        .merge(routes::whatsapp::routes())
+        .merge(routes::whatsapp_qr::routes())
+        .merge(routes::messages::routes())
+        .merge(routes::bulk::routes())
+        .merge(routes::inbound::routes())
+        .merge(routes::admin_whatsapp::routes())
         .merge(routes::health::routes())
 }

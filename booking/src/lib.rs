@@ -89,7 +89,11 @@ pub mod slots;
 
 // Messages.
 pub mod account;
+pub mod bulk;
+pub mod call_list;
 pub mod contact;
+pub mod direct;
+pub mod inbound;
 pub mod lease;
 pub mod outbox;
 pub mod quiet;

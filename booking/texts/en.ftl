@@ -123,3 +123,13 @@ test = A test message: { $business }. If you see it, WhatsApp is connected.
 stopped = { $business }: very well, we will not write to you any more. To get messages again, write START.
 
 started = { $business }: you will get messages about your visits again. To stop them, write STOP.
+
+chat-thanks = Thank you! We look forward to seeing you { when }, { $business }.
+
+chat-ask-cancel =
+    Cancel your visit { when }, { $business }?
+    To cancel, answer 2 once more, or CANCEL. If you will come, answer 1.
+
+chat-cannot-cancel =
+    Your visit { when } can no longer be cancelled here: it is too near.
+    Please call us: { $phone }, { $business }.

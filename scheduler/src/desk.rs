@@ -4,7 +4,9 @@
 //! asks reads. Whether both are one process makes no difference but in speed, for a ring of the outbox's bell wakes the
 //! own dispatcher at once. Codes, requests and answers are sealed: a QR code has secrets, and a pairing code links.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use booking::account::desk::{self, CodeKind, ShownCode};
@@ -110,13 +112,46 @@ impl From<db::Error> for DeskError {
 pub struct Desk {
     platform: Platform,
     key: SealingKey,
+    watchers: Arc<Mutex<HashMap<AccountId, u32>>>,
 }
+
+/// Somebody watches an account's QR codes; until it is dropped.
+#[derive(Debug)]
+pub struct Watch {
+    id: AccountId,
+    watchers: Arc<Mutex<HashMap<AccountId, u32>>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = watchers.get_mut(&self.id) {
+            *count = count.saturating_sub(1);
+        }
+        watchers.retain(|_, count| *count > 0);
+    }
+}
+
+/// The most who watch one account at once, in one process.
+const WATCHERS: u32 = 4;
 
 impl Desk {
     /// Opens the desk; `key` is the one that seals accounts.
     #[must_use]
     pub fn new(platform: Platform, key: SealingKey) -> Self {
-        Self { platform, key }
+        Self { platform, key, watchers: Arc::default() }
+    }
+
+    /// Begins to watch an account's codes; none when enough do already.
+    #[must_use]
+    pub fn watch(&self, id: AccountId) -> Option<Watch> {
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = watchers.entry(id).or_default();
+        if *count >= WATCHERS {
+            return None;
+        }
+        *count += 1;
+        Some(Watch { id, watchers: Arc::clone(&self.watchers) })
     }
 
     /// Lets an account that has no device look for a phone for [`LOOK_SECONDS`] from now on.

@@ -4,6 +4,7 @@ pub mod bookings;
 pub mod catalogue;
 pub mod clients;
 mod people;
+mod whatsapp;
 
 use booking::business::SubdomainError;
 use booking::name::NameError;

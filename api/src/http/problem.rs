@@ -245,6 +245,20 @@ problem_kinds! {
     Unavailable = SERVICE_UNAVAILABLE "unavailable";
     /// The WhatsApp account is not connected.
     WhatsAppNotReady = SERVICE_UNAVAILABLE "whatsapp-not-ready";
+    /// The WhatsApp account is linked already.
+    WhatsAppLinked = CONFLICT "whatsapp-linked";
+    /// WhatsApp gives no pairing code now.
+    PairingCodesUsedUp = TOO_MANY_REQUESTS "pairing-codes-used-up";
+    /// WhatsApp did not do what it was asked for.
+    WhatsAppRefused = BAD_GATEWAY "whatsapp-refused";
+    /// The recipient wants no messages.
+    RecipientOptedOut = CONFLICT "recipient-opted-out";
+    /// The recipient neither wrote nor agreed to messages.
+    RecipientNoConsent = CONFLICT "recipient-no-consent";
+    /// The business has no such message.
+    MessageNotFound = NOT_FOUND "message-not-found";
+    /// The business has no such text for many.
+    BulkNotFound = NOT_FOUND "bulk-not-found";
 }
 
 impl ProblemKind {

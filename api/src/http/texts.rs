@@ -61,6 +61,13 @@ impl Texts {
         text.unwrap_or_else(|| code.to_owned())
     }
 
+    /// How a WhatsApp account is, in words; the code itself where a file lacks it.
+    #[must_use]
+    pub fn account(&self, language: Language, state: &str) -> String {
+        let text = self.format(language, &format!("account-{state}"), None, &Vec::new());
+        text.unwrap_or_else(|| state.to_owned())
+    }
+
     fn format(
         &self,
         language: Language,

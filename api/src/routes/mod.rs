@@ -1,19 +1,23 @@
 //! The routes, one file per resource.
 
 pub mod admin;
+pub mod admin_whatsapp;
 pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod availability;
 pub mod bookings;
+pub mod bulk;
 pub mod client_bookings;
 pub mod client_login;
 pub mod clients;
 pub mod health;
 pub mod holidays;
+pub mod inbound;
 pub mod invitations;
 pub mod masters;
 pub mod me;
+pub mod messages;
 pub mod public;
 pub mod schedule;
 pub mod services;
@@ -22,3 +26,5 @@ pub mod templates;
 pub mod texts;
 pub mod time_off;
 pub mod users;
+pub mod whatsapp;
+pub mod whatsapp_qr;

@@ -5,15 +5,21 @@
 //! the account's [lease](crate::lease) answers.
 
 pub mod desk;
+mod status;
+
+pub use status::{Cold, Queue, Status, status};
 
 use std::fmt;
 
 use db::{Connection, Db};
 
+use crate::access::Origin;
+use crate::audit::{self, Change};
 use crate::clock::Timestamp;
 use crate::id::{AccountId, BusinessId};
 use crate::lease::Lease;
 use crate::phone::Phone;
+use crate::platform::Platform;
 use crate::store::{StoreError, text_enum};
 
 text_enum! {
@@ -368,15 +374,29 @@ pub async fn look_for_phone(db: &Db, id: AccountId, until: Timestamp) -> Result<
 /// # Errors
 ///
 /// [`StoreError`].
-pub async fn reconnect(connection: &mut Connection, id: AccountId, now: Timestamp) -> Result<bool, StoreError> {
+pub async fn reconnect(db: &Db, id: AccountId, now: Timestamp) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
     let changed = db::execute!(
-        connection,
+        &mut tx,
         "update accounts set state = 'connecting', detail = null, until_at = null, since_at = $2, updated_at = $2
          where id = $1 and state in ('replaced', 'banned', 'backoff', 'passkey_required')",
         id,
         now,
     )?;
+    tx.commit().await?;
     Ok(changed > 0)
+}
+
+/// Writes down what somebody did to an account: `logout`, `reconnect`.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn record(platform: &Platform, account: &Account, origin: &Origin, action: &str) -> Result<(), StoreError> {
+    let change = Change { entity: "account", entity_id: account.id.get(), action, old: None, new: None };
+    let mut tx = platform.db.begin().await?;
+    audit::record(&mut tx, account.business_id, origin, &change, platform.clock.now()).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Stops an account's messages to people who never wrote to it, until `until`; a longer stop stays.

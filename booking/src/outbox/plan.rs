@@ -262,8 +262,8 @@ pub struct MessageStatus {
     pub id: MessageId,
     /// The visit it is about.
     pub booking_id: Option<BookingId>,
-    /// To whom. Personal.
-    pub phone: Phone,
+    /// To whom; none once the client was erased. Personal.
+    pub phone: Option<Phone>,
     /// What it is for.
     pub kind: MessageKind,
     /// Where it is in its life.
@@ -420,7 +420,11 @@ impl TryFrom<Row> for MessageStatus {
         Ok(Self {
             id: row.id,
             booking_id: row.booking_id,
-            phone: Phone::try_from(row.phone).map_err(broken)?,
+            phone: Some(row.phone)
+                .filter(|phone| !phone.is_empty())
+                .map(Phone::try_from)
+                .transpose()
+                .map_err(broken)?,
             kind: MessageKind::of_row(&row.kind, "outbox", id)?,
             state: MessageState::of_row(&row.state, "outbox", id)?,
             wa_message_id: row.wa_message_id,

@@ -7,6 +7,7 @@
 //! A client is written to in the language they chose when they booked, else in the one they chose before, by a form, in the
 //! chat or with the staff, else in the business's.
 
+mod chat;
 mod template;
 mod visit;
 mod wording;
@@ -14,6 +15,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+pub use chat::ChatText;
 pub use template::{TEMPLATE_LENGTH, Template, TemplateError, Variable};
 pub use visit::{Event, VisitText, greeting_name};
 pub use wording::{TextsEdit, Wording, WordingError, change_wording, example};
@@ -27,7 +29,7 @@ use unic_langid::{LanguageIdentifier, langid};
 use crate::language::Language;
 
 /// Every message that code asks for; each language has all of them.
-const MESSAGES: [&str; 24] = [
+const MESSAGES: [&str; 27] = [
     "request",
     "confirmation",
     "moved",
@@ -40,6 +42,9 @@ const MESSAGES: [&str; 24] = [
     "test",
     "stopped",
     "started",
+    "chat-thanks",
+    "chat-ask-cancel",
+    "chat-cannot-cancel",
     "weekday",
     "on-weekday",
     "month",

@@ -124,7 +124,7 @@ impl Texts {
         self.format(language, message, &self.day_args(language, at, today))
     }
 
-    fn day_args<'a>(&self, language: Language, at: DateTime, today: Date) -> FluentArgs<'a> {
+    pub(super) fn day_args<'a>(&self, language: Language, at: DateTime, today: Date) -> FluentArgs<'a> {
         let date = at.date();
         let mut args = FluentArgs::with_capacity(20);
         args.set("time", clock(at));

@@ -9,6 +9,7 @@ mod concurrency;
 mod crash;
 mod delivery;
 mod idempotency;
+mod inbound;
 mod people;
 mod salon;
 mod slots;

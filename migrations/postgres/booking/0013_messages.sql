@@ -86,7 +86,8 @@ create index inbound_business on inbound (business_id, id);
 create index inbound_unread on inbound (business_id, id) where outcome = 'unread' and read_at is null;
 
 create index outbox_account_sent on outbox (account_id, sent_at) where sent_at is not null;
-create index outbox_account_phone on outbox (account_id, phone, sent_at);
+create index outbox_account_phone on outbox (account_id, phone, sent_at) where sent_at is not null;
+create index outbox_failed on outbox (account_id, due_at) where state = 'failed';
 create index outbox_business on outbox (business_id, id);
 
 -- The client said in the chat that they will come.

@@ -7,13 +7,14 @@ use std::time::Duration;
 use booking::account::{self, Account, AccountState};
 use booking::business;
 use booking::clock::Timestamp;
+use booking::inbound::{self, Incoming};
 use booking::outbox;
 use booking::phone::Phone;
 use booking::platform::Platform;
 use booking::store::StoreError;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wa_client::{Client, Event, Events, Receipt, ReceiptKind, Status};
+use wa_client::{Client, Event, Events, Message, Receipt, ReceiptKind, Status};
 
 use crate::desk::Code;
 use crate::telemetry::chain;
@@ -30,6 +31,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// A sign of life is written down this often, not at each pong.
 const SEEN_EVERY: i64 = 60;
 
+/// The pauses between attempts to write down what a client wrote. After the last one the account starts over, and its
+/// client hands the message in again.
+const RECEIVE_AGAIN: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 /// How long messages to strangers rest after WhatsApp banned an account for a time, counted from the ban's end.
 const AFTER_BAN: i64 = 86_400;
 
@@ -184,8 +188,11 @@ impl AccountTask {
             client.shutdown().await;
             // Messages whose ack will not come any more are written down as such.
             sender.finish().await;
-            // What arrived meanwhile is dealt with, not left to the next holder.
-            while let Some(event) = events.recv().await {
+            // What arrived meanwhile is dealt with, not left to the next holder; unless something could not be dealt with,
+            // which comes again.
+            while end != End::Failed
+                && let Some(event) = events.recv().await
+            {
                 self.take(&client, event).await;
             }
         });
@@ -239,11 +246,8 @@ impl AccountTask {
                 tracing::warn!(account.id = %self.hold.account_id(), "pairing failed: {failure}");
                 None
             }
-            Event::PairingCode { .. }
-            | Event::Message(_)
-            | Event::Undecryptable(_)
-            | Event::IdentityChanged { .. }
-            | _ => None,
+            Event::Message(message) => self.take_message(&message).await,
+            Event::PairingCode { .. } | Event::Undecryptable(_) | Event::IdentityChanged { .. } | _ => None,
         }
     }
 
@@ -343,6 +347,34 @@ impl AccountTask {
         if let Err(error) = account::set_state(&self.shared.platform.db, self.hold.lease(), &change, now).await {
             tracing::warn!(account.id = %id, "cannot write down an account's state: {}", chain(&error));
         }
+    }
+
+    /// Deals with a message of one person. It stays in the client's inbox until that is written down: while the database
+    /// does not answer, nothing that comes after it is taken either.
+    async fn take_message(&self, message: &Message) -> Option<End> {
+        if message.from_me || !(message.chat.is_pn() || message.chat.is_lid()) {
+            return None;
+        }
+        let id = self.hold.account_id();
+        let chat = message.chat.account().to_string();
+        let phone = message.chat.is_pn().then(|| Phone::try_from(message.chat.user().to_owned()).ok()).flatten();
+        let incoming = Incoming {
+            chat: &chat,
+            wa_message_id: &message.id,
+            phone: phone.as_ref(),
+            text: message.text.as_deref(),
+            at: Timestamp::from(message.timestamp),
+        };
+        for pause in RECEIVE_AGAIN {
+            match inbound::receive(&self.shared.platform, id, &incoming).await {
+                Ok(_) => return None,
+                Err(error) => {
+                    tracing::error!(account.id = %id, "cannot write down what a client wrote: {}", chain(&error));
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+        Some(End::Failed)
     }
 
     async fn take_receipt(&self, receipt: &Receipt) {
