@@ -84,10 +84,7 @@ pub async fn save(url: &str, to: &Path) -> Result<(), BackupError> {
         check(&partial).await?;
         flush(&partial)?;
         // Unlike a rename, a link does not take the place of a file that came meanwhile.
-        fs::hard_link(&partial, to).map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
-            _ => BackupError::File { path: to.to_owned(), source },
-        })
+        fs::hard_link(&partial, to).map_err(|source| not_made(to, source))
     };
     let made = made.await;
     let removed = fs::remove_file(&partial).map_err(|source| BackupError::File { path: partial.clone(), source });
@@ -212,10 +209,16 @@ fn exchange(target: &Path, fresh: &Path, keep: bool, now: i64) -> Result<Option<
 
 fn make_private(path: &Path) -> Result<(), BackupError> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    made.map(drop).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => BackupError::Exists(path.to_owned()),
-        _ => BackupError::File { path: path.to_owned(), source },
-    })
+    made.map(drop).map_err(|source| not_made(path, source))
+}
+
+/// Why a file that must be new could not be made.
+fn not_made(path: &Path, source: io::Error) -> BackupError {
+    if source.kind() == io::ErrorKind::AlreadyExists {
+        BackupError::Exists(path.to_owned())
+    } else {
+        BackupError::File { path: path.to_owned(), source }
+    }
 }
 
 fn flush(path: &Path) -> Result<(), BackupError> {
