@@ -29,6 +29,8 @@ const MINUTES: u16 = 30;
 const A_DAY: u64 = 48;
 /// Clients, who take turns too: a new one for each booking would be as unreal as one for all.
 const CLIENTS: u64 = 10_000;
+/// What the salon sets for itself: its few clients book again and again, and not five visits at most.
+const SETTINGS: &str = r#"{"visits":{"most_active":100}}"#;
 /// The farthest ahead that a visit can be booked.
 const HORIZON_DAYS: u32 = 730;
 
@@ -67,6 +69,7 @@ impl Salon {
             trial_ends_at: None,
         };
         let id = business::create(&mut tx, &new, now).await?;
+        db::execute!(&mut tx, "update businesses set settings = $2 where id = $1", id, SETTINGS)?;
         account::ensure(&mut tx, id, now).await?;
         let name = Localized { ru: Some("Стрижка".parse()?), ..Localized::default() };
         let length = VisitLength { duration: MINUTES, buffer_before: 0, buffer_after: 0 };
