@@ -1,0 +1,146 @@
+//! What the program takes when nothing happens, and how soon free times are told over HTTP.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::Request;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::HOST;
+use hyper_util::rt::TokioIo;
+use jiff::ToSpan as _;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::api::seed::{self, Salon};
+use crate::api::server::{Server, free_address, ours};
+use crate::load::{self, Load};
+
+/// Visits in the database when free times are asked for: most of them past, the rest in the weeks that are asked about.
+const VISITS: i64 = 100_000;
+const VISITS_AHEAD: u64 = 10_000;
+/// Requests of each kind, after as many as warm up.
+const REQUESTS: usize = 200;
+const WARM_UP: usize = 20;
+/// How long the program is left alone before its memory is read.
+const REST: Duration = Duration::from_secs(5);
+/// What has to hold: memory at rest in kilobytes, and milliseconds for a day of one master, and for a month of all.
+const MOST_KILOBYTES: u64 = 24 * 1024;
+const MOST_DAY: f64 = 5.0;
+const MOST_MONTH: f64 = 50.0;
+
+/// Measures `program` on databases in `folder`; gives what to print and whether all that has to hold does.
+///
+/// # Errors
+///
+/// When the program does not start or answers anything but free times.
+pub async fn measure(program: &Path, folder: &Path) -> anyhow::Result<(String, bool)> {
+    let mut text = String::new();
+    let kilobytes = at_rest(program, folder).await?;
+    let mut holds = line(&mut text, "memory at rest, no sandbox", as_f64(kilobytes) / 1024.0, as_f64(MOST_KILOBYTES) / 1024.0, "MiB")?;
+    let (day, month) = free_times(program, folder).await?;
+    holds &= line(&mut text, "free times, a master's day, p95", day, MOST_DAY, "ms")?;
+    holds &= line(&mut text, "free times, 30 days of 20 masters, p95", month, MOST_MONTH, "ms")?;
+    Ok((text, holds))
+}
+
+fn line(text: &mut String, name: &str, value: f64, most: f64, unit: &str) -> anyhow::Result<bool> {
+    let holds = value <= most;
+    let verdict = if holds { "ok" } else { "MISSED" };
+    writeln!(text, "{name:<42}{value:>9.2} {unit:<4} must {most:.0}  {verdict}")?;
+    Ok(holds)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "kilobytes of a process are far below 2^52")]
+fn as_f64(value: u64) -> f64 {
+    value as f64
+}
+
+/// The program as it is deployed, with its dispatcher looking for a network that is not there.
+async fn at_rest(program: &Path, folder: &Path) -> anyhow::Result<u64> {
+    let url = format!("sqlite:///{}", folder.join("rest.db").display());
+    let mut kilobytes = u64::MAX;
+    // The first start makes the demo, whose passwords take memory to hash; it is the second that is at rest.
+    for _ in 0..2 {
+        let address = free_address()?;
+        let mut command = ours(program, &url, address);
+        command.envs([("WHATSAPP_ENABLED", "true"), ("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "1048576")]);
+        let server = Server::start(&mut command, address, folder).await?;
+        tokio::time::sleep(REST).await;
+        kilobytes = resident(server.process())?;
+    }
+    Ok(kilobytes)
+}
+
+/// Source: proc(5), `VmRSS`.
+fn resident(process: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the process has memory")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+}
+
+async fn free_times(program: &Path, folder: &Path) -> anyhow::Result<(f64, f64)> {
+    let url = format!("sqlite:///{}", folder.join("free-times.db").display());
+    let salon = Salon::make(&url).await?;
+    seed::history(&url, VISITS - i64::try_from(VISITS_AHEAD)?).await?;
+    let address = free_address()?;
+    let server = Server::start(&mut ours(program, &url, address), address, folder).await?;
+    let load = Load { server: address, path: seed::PATH, body: salon.bookings()?, next: Arc::default() };
+    let made = load::run(&load, Duration::from_mins(5), VISITS_AHEAD).await?;
+    ensure!(made.booked == VISITS_AHEAD, "only {} visits were booked: {:?}", made.booked, made.refusal);
+
+    let first = salon.first();
+    let last = first.checked_add(29.days())?;
+    let path = format!("/api/v1/public/business/{}/availability", seed::SUBDOMAIN);
+    let (master, service) = salon.ids();
+    let day = format!("{path}?master_id={master}&service_id={service}&date={}", first.checked_add(3.days())?);
+    let month = format!("{path}?service_id={service}&from={first}&to={last}");
+    let mut client = Client::connect(server.address()).await?;
+    Ok((client.p95(&day).await?, client.p95(&month).await?))
+}
+
+/// One connection that is kept open.
+struct Client {
+    sender: SendRequest<Empty<Bytes>>,
+    host: String,
+}
+
+impl Client {
+    async fn connect(server: SocketAddr) -> anyhow::Result<Self> {
+        ensure!(server.ip().is_loopback(), "load goes to this machine only");
+        let stream = TcpStream::connect(server).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move {
+            // Its error is also the request's, who reports it.
+            connection.await.ok();
+        });
+        Ok(Self { sender, host: server.to_string() })
+    }
+
+    /// Milliseconds within which 95 of 100 answers came.
+    async fn p95(&mut self, path: &str) -> anyhow::Result<f64> {
+        let mut took = Vec::with_capacity(REQUESTS);
+        for number in 0..WARM_UP + REQUESTS {
+            let asked = Instant::now();
+            let request = Request::get(path).header(HOST, &self.host).body(Empty::new())?;
+            let response = self.sender.send_request(request).await?;
+            let status = response.status();
+            let body = response.into_body().collect().await?.to_bytes();
+            ensure!(status.is_success(), "{path}: {status}: {}", String::from_utf8_lossy(&body));
+            ensure!(body.len() > 500, "{path} tells of no free times: {}", String::from_utf8_lossy(&body));
+            if number >= WARM_UP {
+                took.push(asked.elapsed());
+            }
+        }
+        took.sort_unstable();
+        let place = took.len().saturating_mul(95) / 100;
+        Ok(took.get(place).context("requests were made")?.as_secs_f64() * 1e3)
+    }
+}
