@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::matrix::everything_as_an_owner;
 use crate::program::{Running, call, free_time, sandbox};
-use crate::support::{registration, visit};
+use crate::support::{TestApi, registration, visit};
 
 /// Keeps what is logged.
 #[derive(Clone, Default)]
@@ -34,17 +35,40 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// One thread, so that the subscriber of this test sees everything and nothing of the others.
-#[tokio::test]
-async fn the_main_flows_log_no_phone_name_text_password_or_token() {
-    let log = Log::default();
+/// Starts to keep what this thread logs at `trace`, until both guards are dropped.
+fn listen(log: &Log) -> (tracing::Dispatch, tracing::subscriber::DefaultGuard) {
     // The sandbox is the other side: it logs what phones show.
     let filter = EnvFilter::new("trace,fixtures=off");
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(log.clone()).with_ansi(false);
     // With a single subscriber, tracing asks the thread that first reaches an event whether it is wanted, and the
     // threads of other tests have none. A second one makes it ask all.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
-    let guard = tracing::subscriber::set_default(subscriber.finish());
+    let another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    (another, tracing::subscriber::set_default(subscriber.finish()))
+}
+
+#[tokio::test]
+async fn no_route_logs_whom_it_is_about() {
+    let api = TestApi::start().await;
+    let log = Log::default();
+    let guards = listen(&log);
+    assert_eq!(api.post("/api/v1/public/booking", visit("2026-01-13T14:00:00")).await.status, 201);
+    let answers = everything_as_an_owner(&api).await;
+    drop(guards);
+    assert!(answers.iter().any(|answer| answer.contains("77779876543")), "the routes were about somebody");
+    let log = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let log = String::from_utf8_lossy(&log);
+    assert!(log.contains("answered"), "the routes were logged");
+    for secret in ["7779876543", "Иван", "Первый визит", "Вы записаны", "demo123", "owner@"] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret} was logged");
+    }
+}
+
+/// One thread, so that the subscriber of this test sees everything and nothing of the others.
+#[tokio::test]
+async fn the_main_flows_log_no_phone_name_text_password_or_token() {
+    let log = Log::default();
+    let guard = listen(&log);
 
     let sandbox = sandbox().await;
     let running = Running::start(&sandbox).await;

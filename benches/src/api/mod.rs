@@ -4,6 +4,7 @@
 //! disturbs one round does not favour anybody.
 
 pub mod postgres;
+pub mod rest;
 pub mod seed;
 pub mod server;
 pub mod table;
@@ -109,7 +110,9 @@ pub async fn run(options: &Options, workspace: &Path) -> anyhow::Result<bool> {
     bench.clean().await?;
     let (table, reached) = results.table();
     print!("{table}");
-    Ok(reached)
+    let (figures, held) = rest::measure(&bench.programs.ours, bench.folder.path()).await?;
+    print!("\n{figures}");
+    Ok(reached && held)
 }
 
 fn print_conditions(options: &Options, postgres: Option<&Postgres>) {

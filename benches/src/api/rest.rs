@@ -8,13 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty};
-use hyper::Request;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::HOST;
-use hyper_util::rt::TokioIo;
 use jiff::ToSpan as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -43,7 +38,13 @@ const MOST_MONTH: f64 = 50.0;
 pub async fn measure(program: &Path, folder: &Path) -> anyhow::Result<(String, bool)> {
     let mut text = String::new();
     let kilobytes = at_rest(program, folder).await?;
-    let mut holds = line(&mut text, "memory at rest, no sandbox", as_f64(kilobytes) / 1024.0, as_f64(MOST_KILOBYTES) / 1024.0, "MiB")?;
+    let mut holds = line(
+        &mut text,
+        "memory at rest, no sandbox",
+        as_f64(kilobytes) / 1024.0,
+        as_f64(MOST_KILOBYTES) / 1024.0,
+        "MiB",
+    )?;
     let (day, month) = free_times(program, folder).await?;
     holds &= line(&mut text, "free times, a master's day, p95", day, MOST_DAY, "ms")?;
     holds &= line(&mut text, "free times, 30 days of 20 masters, p95", month, MOST_MONTH, "ms")?;
@@ -91,7 +92,7 @@ async fn free_times(program: &Path, folder: &Path) -> anyhow::Result<(f64, f64)>
     seed::history(&url, VISITS - i64::try_from(VISITS_AHEAD)?).await?;
     let address = free_address()?;
     let server = Server::start(&mut ours(program, &url, address), address, folder).await?;
-    let load = Load { server: address, path: seed::PATH, body: salon.bookings()?, next: Arc::default() };
+    let load = Load { server: address, path: "/api/v1/public/booking", body: salon.bookings()?, next: Arc::default() };
     let made = load::run(&load, Duration::from_mins(5), VISITS_AHEAD).await?;
     ensure!(made.booked == VISITS_AHEAD, "only {} visits were booked: {:?}", made.booked, made.refusal);
 
@@ -107,7 +108,7 @@ async fn free_times(program: &Path, folder: &Path) -> anyhow::Result<(f64, f64)>
 
 /// One connection that is kept open.
 struct Client {
-    sender: SendRequest<Empty<Bytes>>,
+    stream: BufReader<TcpStream>,
     host: String,
 }
 
@@ -116,12 +117,7 @@ impl Client {
         ensure!(server.ip().is_loopback(), "load goes to this machine only");
         let stream = TcpStream::connect(server).await?;
         stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(async move {
-            // Its error is also the request's, who reports it.
-            connection.await.ok();
-        });
-        Ok(Self { sender, host: server.to_string() })
+        Ok(Self { stream: BufReader::new(stream), host: server.to_string() })
     }
 
     /// Milliseconds within which 95 of 100 answers came.
@@ -129,12 +125,9 @@ impl Client {
         let mut took = Vec::with_capacity(REQUESTS);
         for number in 0..WARM_UP + REQUESTS {
             let asked = Instant::now();
-            let request = Request::get(path).header(HOST, &self.host).body(Empty::new())?;
-            let response = self.sender.send_request(request).await?;
-            let status = response.status();
-            let body = response.into_body().collect().await?.to_bytes();
-            ensure!(status.is_success(), "{path}: {status}: {}", String::from_utf8_lossy(&body));
-            ensure!(body.len() > 500, "{path} tells of no free times: {}", String::from_utf8_lossy(&body));
+            let (head, body) = self.get(path).await?;
+            ensure!(head.starts_with("HTTP/1.1 200"), "{path}: {head}{body}");
+            ensure!(body.len() > 500, "{path} tells of no free times: {body}");
             if number >= WARM_UP {
                 took.push(asked.elapsed());
             }
@@ -142,5 +135,26 @@ impl Client {
         took.sort_unstable();
         let place = took.len().saturating_mul(95) / 100;
         Ok(took.get(place).context("requests were made")?.as_secs_f64() * 1e3)
+    }
+
+    /// Head and body of an answer, which says how long it is.
+    async fn get(&mut self, path: &str) -> anyhow::Result<(String, String)> {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.host);
+        self.stream.get_mut().write_all(request.as_bytes()).await?;
+        let (mut head, mut length) = (String::new(), 0);
+        loop {
+            let start = head.len();
+            ensure!(self.stream.read_line(&mut head).await? > 0, "the server closed a connection");
+            let line = head.get(start..).unwrap_or_default().to_ascii_lowercase();
+            if let Some(value) = line.strip_prefix("content-length:") {
+                length = value.trim().parse()?;
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).await?;
+        Ok((head, String::from_utf8(body)?))
     }
 }

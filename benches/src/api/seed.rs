@@ -21,7 +21,7 @@ use jiff::civil::{Date, Weekday};
 use crate::load::Body;
 
 /// The salon's name in addresses.
-const SUBDOMAIN: &str = "load";
+pub const SUBDOMAIN: &str = "load";
 /// Masters, who take turns.
 const MASTERS: u32 = 20;
 /// Minutes of a visit. Masters work around the clock, so a day has this many visits each.
@@ -89,6 +89,18 @@ impl Salon {
         tx.commit().await?;
         db.close().await;
         Ok(Self { masters, service, first: zone.date(now).tomorrow()? })
+    }
+
+    /// The first day that is sold.
+    #[must_use]
+    pub const fn first(&self) -> Date {
+        self.first
+    }
+
+    /// Its first master and its service.
+    #[must_use]
+    pub fn ids(&self) -> (i64, i64) {
+        (self.masters.first().map_or(0, |master| master.get()), self.service.get())
     }
 
     /// The bookings of this salon, each at a time of its own.
