@@ -89,7 +89,8 @@ pub async fn claim_due(
     let mut tx = db.begin().await?;
     db::execute!(
         &mut tx,
-        "update outbox set state = 'expired', error = coalesce(error, 'expired'), claim_fence = null
+        "update outbox set state = 'expired', error = coalesce(error, 'expired'), claim_fence = null,
+             text = case when kind in ('code', 'invitation') then '' else text end
          where account_id = $1 and state = 'planned' and next_at <= $2 and expires_at <= $2",
         account_id,
         now,
@@ -262,7 +263,8 @@ pub async fn mark_sent(db: &Db, message: &OutboxMessage, at: Timestamp) -> Resul
     db::execute!(
         &mut tx,
         "update outbox set sent_at = coalesce(sent_at, $3), error = null, claim_fence = null,
-             state = case when state in ('delivered', 'read') then state else 'sent' end
+             state = case when state in ('delivered', 'read') then state else 'sent' end,
+             text = case when kind in ('code', 'invitation') then '' else text end
          where business_id = $1 and id = $2",
         message.business_id,
         message.id,

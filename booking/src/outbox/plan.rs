@@ -75,6 +75,23 @@ impl MessageKind {
         }
     }
 
+    /// Whether its text opens something: nobody but its recipient sees it, and it is forgotten once it has left.
+    pub(crate) const fn is_secret(self) -> bool {
+        match self {
+            Self::Code | Self::Invitation => true,
+            Self::Confirmation
+            | Self::Reminder
+            | Self::Cancellation
+            | Self::Change
+            | Self::Request
+            | Self::Expiry
+            | Self::Reply
+            | Self::Direct
+            | Self::Relay
+            | Self::Bulk => false,
+        }
+    }
+
     /// Whether it also goes to somebody who wants to hear nothing more: they asked for it themselves.
     pub(crate) const fn ignores_opt_out(self) -> bool {
         match self {
@@ -270,7 +287,7 @@ pub struct MessageStatus {
     pub state: MessageState,
     /// The WhatsApp message id.
     pub wa_message_id: String,
-    /// What it says. Personal: not for logs.
+    /// What it says; nothing, where it is a code or a link that opens something. Personal: not for logs.
     pub text: String,
     /// When it was planned for.
     pub due_at: Timestamp,
@@ -417,6 +434,7 @@ impl TryFrom<Row> for MessageStatus {
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let id = row.id.get();
         let broken = |_| StoreError::Row { table: "outbox", id, rule: "phone is not in E.164 form" };
+        let kind = MessageKind::of_row(&row.kind, "outbox", id)?;
         Ok(Self {
             id: row.id,
             booking_id: row.booking_id,
@@ -425,10 +443,10 @@ impl TryFrom<Row> for MessageStatus {
                 .map(Phone::try_from)
                 .transpose()
                 .map_err(broken)?,
-            kind: MessageKind::of_row(&row.kind, "outbox", id)?,
+            kind,
             state: MessageState::of_row(&row.state, "outbox", id)?,
             wa_message_id: row.wa_message_id,
-            text: row.text,
+            text: if kind.is_secret() { String::new() } else { row.text },
             due_at: row.due_at,
             next_at: row.next_at,
             expires_at: row.expires_at,

@@ -14,6 +14,7 @@ use booking::entropy::Entropy;
 use booking::id::{BusinessId, UserId};
 use booking::invitation::{self, AcceptError, Acceptance, InviteError, NewInvitation};
 use booking::language::Language;
+use booking::outbox::{self, MessageKind};
 use booking::phone::Phone;
 use booking::platform::Platform;
 use booking::policy::Policy;
@@ -460,6 +461,31 @@ async fn the_operator_closes_opens_and_extends_and_is_seen_doing_it() {
         let seen: Vec<_> = seen.unwrap().into_iter().map(|entry| (entry.action, entry.impersonator)).collect();
         assert_eq!(seen[0], ("impersonate".to_owned(), Some(admin.id)));
         assert_eq!(seen.len(), 4);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_reads_somebody_elses_code() {
+    on_each(async |db| {
+        let salon = open(&db).await;
+        let platform = &salon.platform;
+        salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        client_login::request_code(platform, "demo", "87771234567", Language::Ru, None).await.unwrap();
+        let mut connection = db.read().await.unwrap();
+        let filter =
+            outbox::MessageFilter { kind: Some(MessageKind::Code), limit: 10, ..outbox::MessageFilter::default() };
+        let shown = outbox::list(&mut connection, salon.business.id, &filter).await.unwrap();
+        assert_eq!((shown.len(), shown[0].text.as_str()), (1, ""));
+        let account = booking::account::of_business(&mut connection, salon.business.id).await.unwrap().unwrap();
+        drop(connection);
+        let now = platform.clock.now();
+        let lease = booking::lease::acquire(&db, account.id, "a", now, 30).await.unwrap().unwrap();
+        let claimed = outbox::claim_due(&db, &platform.policy, &lease, now, 10).await.unwrap();
+        let code = claimed.iter().find(|message| message.kind == MessageKind::Code).unwrap();
+        assert!(code.text.starts_with(|digit: char| digit.is_ascii_digit()), "its recipient gets it");
+        outbox::mark_sent(&db, code, now).await.unwrap();
+        assert_eq!(newest(&db, "code").await.as_deref(), Some(""), "and then it is forgotten");
     })
     .await;
 }
