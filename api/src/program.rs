@@ -11,6 +11,7 @@ use scheduler::dispatcher::{Dispatcher, LiveAccounts};
 use scheduler::link::Target;
 use scheduler::settings::{Settings, WhatsAppNetwork};
 use scheduler::start::{self, StartError};
+use scheduler::timekeeper;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -203,6 +204,11 @@ impl Program {
             let token = stop_late.clone();
             late.spawn(async move { ("the metrics' listener", serve(listener, router, token).await) });
         }
+        let (platform, token) = (self.platform.clone(), stop.clone());
+        parts.spawn(async move {
+            timekeeper::run(platform, token).await;
+            ("the timekeeper", Ok(()))
+        });
         if let Some(dispatcher) = self.dispatcher {
             let token = stop_late.clone();
             late.spawn(async move {

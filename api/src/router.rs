@@ -87,6 +87,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(routes::time_off::routes())
         .merge(routes::holidays::routes())
         .merge(routes::templates::routes())
+        .merge(routes::holds::routes())
+        .merge(routes::visit::routes())
         .merge(routes::bookings::routes())
         .merge(routes::clients::routes())
         .merge(routes::texts::routes())

@@ -86,6 +86,8 @@ pub mod booking;
 pub mod hold;
 pub mod link;
 pub mod slots;
+pub mod timekeeping;
+pub mod zones;
 
 // Messages.
 pub mod account;

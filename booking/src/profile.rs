@@ -105,6 +105,8 @@ pub async fn change(
         return Err(ProfileError::Changed { current });
     }
     log(&mut tx, business_id, origin, (old, new), now).await?;
+    // Names, addresses, hours of reminders and windows stand in messages that are planned already.
+    crate::booking::replan_all(&mut tx, business_id).await?;
     tx.commit().await?;
     let after = Business { version: before.version + 1, ..after };
     Ok((before, after))

@@ -27,6 +27,7 @@ pub mod link;
 pub mod pacing;
 pub mod retry;
 pub mod sandbox;
+pub mod timekeeper;
 
 // Programs.
 pub mod settings;

@@ -5,7 +5,7 @@ use booking::clock::Clock;
 use clap::Parser;
 use scheduler::dispatcher::Dispatcher;
 use scheduler::settings::{Settings, Source, example};
-use scheduler::{start, stop, telemetry};
+use scheduler::{start, stop, telemetry, timekeeper};
 
 /// Sends confirmations and reminders for the WhatsApp accounts that no other process holds.
 ///
@@ -34,10 +34,10 @@ async fn main() -> anyhow::Result<()> {
         let parts = start::dispatcher_parts(&settings, platform.clone(), start::target(&settings));
         let dispatcher = Dispatcher::open(parts).await.context("cannot open the accounts' store")?;
         tracing::info!("looking for accounts");
-        dispatcher.run(stop).await;
+        tokio::join!(dispatcher.run(stop.clone()), timekeeper::run(platform.clone(), stop));
     } else {
         tracing::warn!("WHATSAPP_ENABLED is false: nothing is sent");
-        stop.cancelled().await;
+        timekeeper::run(platform.clone(), stop).await;
     }
     platform.db.close().await;
     Ok(())

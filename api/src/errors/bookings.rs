@@ -2,7 +2,8 @@
 
 use booking::access::Staff;
 use booking::availability::Slot;
-use booking::booking::{Action, ChangeError, CreateError};
+use booking::booking::{Action, ChangeError, CreateError, MoveError};
+use booking::hold::HoldError;
 use booking::zone::Zone;
 
 use crate::http::problem::{ApiError, ProblemKind};
@@ -74,6 +75,47 @@ pub fn change_by_client(error: ChangeError, zone: &Zone) -> ApiError {
             ApiError::new(ProblemKind::SlotTaken).with_alternatives(slots(&nearest, zone))
         }
         ChangeError::Store(error) => error.into(),
+        _ => ApiError::caused(ProblemKind::Internal, &error),
+    }
+}
+
+/// A move that was refused to somebody of the staff, who had seen the version `sent`.
+#[must_use]
+pub fn moving(error: MoveError, sent: Option<i64>, staff: &Staff) -> ApiError {
+    match error {
+        MoveError::Stale { ref current } => {
+            let current = BookingOut::new(current, &staff.access);
+            ApiError::new(ProblemKind::BookingChanged).with_versions(sent, &current)
+        }
+        other => moving_by_client(other, &staff.business.zone),
+    }
+}
+
+/// A move that was refused to a client; times are told on the wall clock of `zone`.
+#[must_use]
+pub fn moving_by_client(error: MoveError, zone: &Zone) -> ApiError {
+    match error {
+        MoveError::NotFound => ApiError::new(ProblemKind::BookingNotFound),
+        MoveError::NotPossible { .. } => ApiError::new(ProblemKind::BookingClosed),
+        MoveError::TooLate { hours, phone, .. } => ApiError::new(ProblemKind::MoveTooLate)
+            .with("hours", hours.to_string())
+            .with("phone", format!("+{}", phone.expose())),
+        MoveError::NotAllowed => ApiError::new(ProblemKind::NotAllowed),
+        MoveError::Stale { .. } => ApiError::new(ProblemKind::BookingChanged),
+        MoveError::Visit(error) => create(error, zone),
+        MoveError::Store(error) => error.into(),
+        _ => ApiError::caused(ProblemKind::Internal, &error),
+    }
+}
+
+/// A time that could not be held; times are told on the wall clock of `zone`.
+#[must_use]
+pub fn hold(error: HoldError, zone: &Zone) -> ApiError {
+    match error {
+        HoldError::Create(error) => create(error, zone),
+        HoldError::TooMany { retry_after } => {
+            ApiError::new(ProblemKind::TooManyHolds).with_retry_after(u64::try_from(retry_after).unwrap_or(0))
+        }
         _ => ApiError::caused(ProblemKind::Internal, &error),
     }
 }

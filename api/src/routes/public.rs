@@ -4,19 +4,20 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::booking::{self as visits, NewBooking, Party, Source};
 use booking::business::{self, Business};
-use booking::id::{MasterId, ServiceId};
+use booking::hold::{self, Held, HoldToken};
+use booking::id::ServiceId;
 use booking::language::Language;
 use booking::master::{self, Offer};
 use booking::name::{Name, Notes};
 use booking::phone::{Phone, PhoneWarning};
 use booking::platform::Platform;
 use booking::service::{self, Service};
-use booking::slots::Item;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bookings::PartIn;
 use crate::errors;
 use crate::http::context::RequestContext;
 use crate::http::extract::{Json, Query};
@@ -157,15 +158,26 @@ pub struct BookingIn {
     /// The client's name.
     #[schema(example = "Иван Иванов", min_length = 1, max_length = 100)]
     client_name: String,
-    /// By whom.
+    /// By whom; absent is whoever is free.
+    #[serde(default)]
     #[schema(example = 1)]
-    master_id: i64,
-    /// What.
+    master_id: Option<i64>,
+    /// What; instead of `items`.
+    #[serde(default)]
     #[schema(example = 1)]
-    service_id: i64,
+    service_id: Option<i64>,
+    /// Several parts one after the other; instead of `service_id`.
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 10)]
+    items: Option<Vec<PartIn>>,
     /// The start on the salon's wall clock; with an offset, as an instant.
+    #[serde(default)]
     #[schema(example = "2024-01-15T14:00:00")]
-    booking_date: String,
+    booking_date: Option<String>,
+    /// A time that is held, which says what, by whom and when by itself.
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    hold_token: Option<String>,
     /// What the client adds in words.
     #[serde(default)]
     #[schema(example = "Первый визит", max_length = 1000)]
@@ -301,18 +313,41 @@ async fn create_booking(
     let language = form.language.as_deref().map(|code| input::language("language", code)).transpose()?;
     let business = business::known(&platform, &form.subdomain).await?;
     let business = business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))?;
-    let origin = context.origin();
+    let (origin, hold) = (context.origin(), form.hold_token.as_deref().map(HoldToken::given));
+    let wanted = wanted(&platform, &business, &form, hold.as_ref()).await?;
     let new = NewBooking {
         client: Party::Phone { phone: &client_phone, name: Some(&client_name) },
-        parts: &[Item { service_id: ServiceId::new(form.service_id), master_id: MasterId::new(form.master_id) }.into()],
-        start: input::wall_time("booking_date", &form.booking_date, &business.zone)?,
+        parts: &wanted.parts,
+        start: wanted.start,
         notes: &notes,
         language,
-        source: Source::Public { origin: &origin, hold: None },
+        source: Source::Public { origin: &origin, hold: hold.as_ref() },
     };
     let booked = visits::create(&platform, &business, &new).await;
     let booked = booked.map_err(|error| errors::bookings::create(error, &business.zone))?;
     Ok((StatusCode::CREATED, axum::Json(BookedOut::new(&booked, &client_phone))))
+}
+
+/// What is booked and when: as the form says, or as it is held.
+async fn wanted(
+    platform: &Platform,
+    business: &Business,
+    form: &BookingIn,
+    hold: Option<&HoldToken>,
+) -> Result<Held, ApiError> {
+    let needed = |field| ApiError::field(field, "field-required", Vec::new());
+    if let Some(token) = hold {
+        let held = hold::find(&mut platform.db.read().await?, business, token, platform.clock.now()).await?;
+        return held.ok_or(ApiError::new(ProblemKind::HoldOver));
+    }
+    let parts = match (&form.items, form.service_id) {
+        (Some(items), None) => PartIn::parts(items),
+        (None, Some(service_id)) => PartIn::parts(&[PartIn::one(service_id, form.master_id)]),
+        (Some(_), Some(_)) => return Err(ApiError::field("service_id", "field-unknown", Vec::new())),
+        (None, None) => return Err(needed("service_id")),
+    };
+    let start = form.booking_date.as_deref().ok_or_else(|| needed("booking_date"))?;
+    Ok(Held { start: input::wall_time("booking_date", start, &business.zone)?, parts })
 }
 
 /// The business with a subdomain.

@@ -358,6 +358,7 @@ impl Plan<'_> {
             language: new.language.or(self.standing.language).or(known).unwrap_or(business.language),
             notes: new.notes.clone(),
             segments: segments(visit, &self.asked.windows, start),
+            acknowledged_at: None,
             created_at: now,
         }
     }

@@ -4,10 +4,11 @@ use db::Connection;
 use jiff::Span;
 use jiff::civil::DateTime;
 
-use crate::booking::{Booking, BookingState};
-use crate::business::Business;
+use crate::booking::transition::{self, Remark, Step};
+use crate::booking::{Actor, Booking, BookingState, read};
+use crate::business::{self, Business};
 use crate::clock::Timestamp;
-use crate::id::{AccountId, BusinessId};
+use crate::id::{AccountId, BookingId, BusinessId};
 use crate::link::{self, LinkToken};
 use crate::name::Name;
 use crate::outbox::{self, MessageKind, NewMessage};
@@ -170,7 +171,50 @@ pub(super) async fn replan(
     let account_id = if planned.is_empty() { None } else { account(connection, business.id).await? };
     plan(connection, platform, booking, account_id, &planned, now).await?;
     let keys: Vec<&str> = planned.iter().map(|message| message.key.as_str()).collect();
-    outbox::keep_only(connection, booking.business_id, booking.id, &keys).await
+    outbox::keep_only(connection, booking.business_id, booking.id, None, &keys).await
+}
+
+/// Brings the reminders of a visit up to date, and leaves its other messages as they are.
+pub(super) async fn replan_reminders(
+    connection: &mut Connection,
+    platform: &Platform,
+    business: &Business,
+    booking: &Booking,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let token = LinkToken::fresh(&platform.entropy);
+    let writer = Writer::new(platform, business, booking, Some(&token));
+    let planned = if booking.client_phone.is_some() { writer.reminders(now) } else { Vec::new() };
+    if writer.link.is_some() && !planned.is_empty() {
+        link::keep(connection, booking.business_id, booking.id, &token, now).await?;
+    }
+    let account_id = if planned.is_empty() { None } else { account(connection, business.id).await? };
+    plan(connection, platform, booking, account_id, &planned, now).await?;
+    let keys: Vec<&str> = planned.iter().map(|message| message.key.as_str()).collect();
+    outbox::keep_only(connection, booking.business_id, booking.id, Some(MessageKind::Reminder), &keys).await
+}
+
+/// Writes down that a visit followed its zone, and moves its reminders along.
+pub(crate) async fn moved_by_zone(
+    connection: &mut Connection,
+    platform: &Platform,
+    business_id: BusinessId,
+    booking_id: BookingId,
+    actor: Actor,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    db::execute!(
+        connection,
+        "update bookings set version = version + 1 where business_id = $1 and id = $2",
+        business_id,
+        booking_id,
+    )?;
+    let booking = read::find(connection, business_id, booking_id).await?;
+    let business = business::by_id(connection, business_id).await?;
+    let Some((booking, business)) = booking.zip(business) else { return Ok(()) };
+    let step = Step { to: booking.state, actor, reason: None, remark: Some(Remark::Zone), moved_from: None };
+    transition::record(connection, &booking, booking.state, &step, now).await?;
+    replan_reminders(connection, platform, &business, &booking, now).await
 }
 
 /// Whole days before a visit are counted on the clock on the wall, so that the reminder of a visit at 10 goes out at 10, also when

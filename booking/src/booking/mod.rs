@@ -13,13 +13,16 @@
 //! [hold](crate::hold). Each change is a compare-and-set on the version, and leaves a row in `booking_transitions`
 //! that nothing changes, and one in the audit log.
 
+mod acknowledge;
 mod asked;
 mod batch;
 mod change;
 mod create;
 mod held;
 mod messages;
+mod moving;
 mod read;
+mod replan;
 mod rules;
 pub(crate) mod segments;
 mod state;
@@ -27,11 +30,16 @@ mod transition;
 mod write;
 mod writer;
 
+pub use acknowledge::acknowledge;
 pub(crate) use asked::Asked;
 pub use change::{By, Change, ChangeError, change};
 pub use create::{CreateError, NewBooking, Party, Source, create};
 pub(crate) use held::HoldDraft;
+pub(crate) use messages::moved_by_zone;
+pub use moving::{Move, MoveError, move_visit, parts_by};
 pub use read::{Filter, MOST_ROWS, find, list};
+pub use replan::replan_all;
+pub(crate) use replan::replan_marked;
 pub use rules::{Deadline, Windows};
 pub use state::{Action, BookingState};
 pub use transition::{Remark, Transition, transitions};
@@ -105,6 +113,8 @@ pub struct Booking {
     pub notes: Notes,
     /// Its parts, in order.
     pub segments: Vec<Segment>,
+    /// When its client said that they will come.
+    pub acknowledged_at: Option<Timestamp>,
     /// When it was booked.
     pub created_at: Timestamp,
 }

@@ -72,12 +72,12 @@ async fn read(
         connection,
         Row,
         "select b.id, b.client_id, b.client_name, c.phone, b.state, b.version, b.starts_at, b.ends_at, b.wall_start,
-             b.time_zone, b.price_tiyn, b.language, b.notes, b.created_at, s.service_id, v.name as service,
+             b.time_zone, b.price_tiyn, b.language, b.notes, b.acknowledged_at, b.created_at, s.service_id, v.name as service,
              v.cancel_hours, v.move_hours, s.master_id, m.name as master, s.starts_at as segment_starts_at,
              s.ends_at as segment_ends_at
          from (
              select id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start, time_zone,
-                 price_tiyn, language, notes, created_at
+                 price_tiyn, language, notes, acknowledged_at, created_at
              from bookings
              where business_id = $1 and id between $2 and $3 and starts_at >= $4 and starts_at < $5
                  and ($6 = 0 or exists (
@@ -128,6 +128,7 @@ struct Row {
     price_tiyn: i64,
     language: String,
     notes: Option<String>,
+    acknowledged_at: Option<Timestamp>,
     created_at: Timestamp,
     service_id: ServiceId,
     service: String,
@@ -179,6 +180,7 @@ impl Row {
             language: Language::of_row(&self.language, "bookings", self.id.get())?,
             notes: notes.map_err(|_| self.broken("notes are malformed"))?,
             segments: vec![segment],
+            acknowledged_at: self.acknowledged_at,
             created_at: self.created_at,
         })
     }

@@ -245,7 +245,7 @@ pub async fn cancel_of_booking(
     )?)
 }
 
-/// Takes back what is planned for a visit under other keys than these and has not left.
+/// Takes back what is planned for a visit, of one kind or of all, under other keys than these, and has not left.
 ///
 /// # Errors
 ///
@@ -254,19 +254,21 @@ pub(crate) async fn keep_only(
     connection: &mut Connection,
     business_id: BusinessId,
     booking_id: BookingId,
+    kind: Option<MessageKind>,
     keys: &[&str],
 ) -> Result<(), StoreError> {
     db::execute!(
         connection,
         sqlite: "update outbox set state = 'cancelled'
-            where business_id = $1 and booking_id = $2 and state = 'planned'
+            where business_id = $1 and booking_id = $2 and state = 'planned' and kind = coalesce($4, kind)
                 and dedup_key not in (select value from json_each($3))",
         postgres: "update outbox set state = 'cancelled'
-            where business_id = $1 and booking_id = $2 and state = 'planned'
+            where business_id = $1 and booking_id = $2 and state = 'planned' and kind = coalesce($4, kind)
                 and dedup_key not in (select jsonb_array_elements_text($3::jsonb))",
         business_id,
         booking_id,
         serde_json::json!(keys).to_string(),
+        kind.map(MessageKind::as_str),
     )?;
     Ok(())
 }

@@ -130,6 +130,7 @@ pub async fn change_wording(platform: &Platform, access: &Access, edit: &TextsEd
         new: Some(told(edit.template.as_ref())),
     };
     audit::record(&mut tx, Some(access.business_id), &access.origin, &change, platform.clock.now()).await?;
+    crate::booking::replan_all(&mut tx, access.business_id).await?;
     tx.commit().await?;
     Ok(wording)
 }

@@ -5,6 +5,8 @@ alter table bookings alter column client_id drop not null;
 alter table bookings alter column client_name drop not null;
 alter table bookings drop column hold_until;
 alter table bookings add column due_at bigint;
+-- When the client said that they will come.
+alter table bookings add column acknowledged_at bigint;
 alter table bookings drop constraint bookings_state;
 alter table bookings add constraint bookings_state check (
     state in ('pending', 'confirmed', 'arrived', 'completed', 'cancelled', 'no_show', 'expired')

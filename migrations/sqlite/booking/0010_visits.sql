@@ -23,6 +23,8 @@ create table bookings (
     notes text,
     source text not null constraint bookings_source check (source in ('public', 'staff')),
     due_at integer,
+    -- When the client said that they will come.
+    acknowledged_at integer,
     created_at integer not null,
     constraint bookings_interval check (starts_at < ends_at),
     foreign key (business_id, client_id) references clients (business_id, id)

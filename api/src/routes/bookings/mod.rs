@@ -1,7 +1,9 @@
 //! The bookings of one's own business.
 
 pub mod change;
+pub mod create;
 pub mod out;
+pub mod parts;
 
 use axum::extract::{Path, State};
 use booking::access::Staff;
@@ -19,6 +21,7 @@ use utoipa_axum::routes;
 
 pub use self::out::BookingOut;
 use self::out::{BookingDetailOut, MessageOut, TransitionOut};
+pub use self::parts::PartIn;
 use crate::authority::{BookingsRead, Tenant};
 use crate::http::context::RequestContext;
 use crate::http::etag::Versioned;
@@ -32,7 +35,11 @@ const PAGE: u32 = 50;
 
 /// The routes of this resource.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_bookings)).routes(routes!(show_booking)).merge(change::routes())
+    OpenApiRouter::new()
+        .routes(routes!(list_bookings))
+        .routes(routes!(show_booking))
+        .merge(create::routes())
+        .merge(change::routes())
 }
 
 /// Which bookings to list.

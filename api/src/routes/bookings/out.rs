@@ -56,6 +56,9 @@ pub struct BookingOut {
     notes: String,
     /// Its parts, in order.
     segments: Vec<SegmentOut>,
+    /// When the client said that they will come, in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_confirmed_at: Option<String>,
     /// When it was booked, in UTC.
     created_at: String,
 }
@@ -178,6 +181,7 @@ impl BookingOut {
             language: booking.language.as_str(),
             notes: access.text(booking.notes.as_str()),
             segments: booking.segments.iter().map(|segment| SegmentOut::new(segment, &booking.zone)).collect(),
+            client_confirmed_at: booking.acknowledged_at.map(|at| at.to_string()),
             created_at: booking.created_at.to_string(),
         }
     }
