@@ -24,3 +24,4 @@ mod redaction;
 mod redis;
 mod support;
 mod texts;
+mod visits;

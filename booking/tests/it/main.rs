@@ -15,4 +15,6 @@ mod salon;
 mod slots;
 mod staff;
 mod tenants;
+mod upgrade;
+mod visits;
 mod write_path;

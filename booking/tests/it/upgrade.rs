@@ -1,0 +1,78 @@
+//! A database from before with visits in it is brought up to date, whole.
+
+use booking::schema::COMPONENT;
+use db::migration::Component;
+use db::testing::on_each;
+
+const BEFORE: &str = "
+insert into businesses (id, subdomain, name, phone, time_zone, language, state, created_at)
+    values (1, 'old', 'Старый', '77770000000', 'Asia/Almaty', 'ru', 'active', 0);
+insert into users (id, business_id, email, password_hash, full_name, role, created_at)
+    values (1, 1, 'owner@old.kz', 'x', 'Владелец', 'OWNER', 0);
+insert into services (id, business_id, name, price_tiyn, duration_minutes, buffer_before_minutes, buffer_after_minutes,
+    notice_minutes, horizon_days, position, active) values (1, 1, 'Стрижка', 100, 60, 0, 0, 0, 30, 0, true);
+insert into masters (id, business_id, name, position, active) values (1, 1, 'Айгуль', 0, true);
+insert into clients (id, business_id, phone, name, created_at, updated_at) values (1, 1, '77771234567', 'Данияр', 0, 0);
+insert into bookings (id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start, time_zone,
+    price_tiyn, language, source, created_at)
+    values (1, 1, 1, 'Данияр', 'confirmed', 1, 3600, 7200, '1970-01-01T06:00:00', 'Asia/Almaty', 100, 'ru', 'staff', 0),
+        (2, 1, 1, 'Данияр', 'cancelled', 2, 3600, 7200, '1970-01-01T06:00:00', 'Asia/Almaty', 100, 'ru', 'public', 0);
+insert into booking_segments (id, business_id, booking_id, position, service_id, master_id, starts_at, ends_at, busy_from,
+    busy_to, price_tiyn, live, overbooked)
+    values (1, 1, 1, 0, 1, 1, 3600, 7200, 3600, 7200, 100, true, false),
+        (2, 1, 2, 0, 1, 1, 3600, 7200, 3600, 7200, 100, false, false);
+insert into booking_transitions (id, business_id, booking_id, version, from_state, to_state, actor, actor_user_id, reason, at)
+    values (1, 1, 1, 1, null, 'confirmed', 'user', 1, 'overbooked', 0),
+        (2, 1, 2, 1, null, 'confirmed', 'client', null, null, 0),
+        (3, 1, 2, 2, 'confirmed', 'cancelled', 'client', null, 'late', 0);
+insert into outbox (id, business_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language, state, due_at,
+    next_at, expires_at, created_at)
+    values (1, 1, 1, 'reminder', 'v1:reminder:2', '3EB0', '77771234567', 'x', 'ru', 'planned', 1, 1, 2, 0)";
+
+#[tokio::test]
+async fn visits_from_before_are_all_there() {
+    on_each(async |db| {
+        let before = Component { name: COMPONENT.name, steps: &COMPONENT.steps[..7] };
+        db.migrate(&before).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.run_script(BEFORE).await.unwrap();
+        tx.commit().await.unwrap();
+        db.migrate(&COMPONENT).await.unwrap();
+        let mut connection = db.read().await.unwrap();
+        let counts = db::fetch_one!(
+            &mut connection,
+            (i64, i64, i64, i64),
+            "select (select count(*) from bookings), (select count(*) from booking_segments where hold_id is null),
+                 (select count(*) from booking_transitions), (select count(*) from outbox where booking_id = 1)",
+        )
+        .unwrap();
+        assert_eq!(counts, (2, 2, 3, 1));
+        let due = db::fetch_all!(
+            &mut connection,
+            (i64, Option<i64>),
+            "select id, due_at from bookings order by id",
+        )
+        .unwrap();
+        assert_eq!(due, [(1, Some(7_200 + 43_200)), (2, None)]);
+        let (actor_id,) =
+            db::fetch_one!(&mut connection, (Option<i64>,), "select actor_id from booking_transitions where id = 1").unwrap();
+        assert_eq!(actor_id, Some(1));
+        drop(connection);
+        // The guards are there again.
+        for (statement, rule) in [
+            (
+                "insert into booking_segments (id, business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
+                     busy_from, busy_to, price_tiyn, live, overbooked)
+                 values (9, 1, 2, 1, 1, 1, 4000, 5000, 4000, 5000, 0, true, false)",
+                "booking_segments_no_overlap",
+            ),
+            ("update booking_transitions set reason = 'x'", "booking_transitions_append_only"),
+            ("update bookings set business_id = 2", "foreign_key"),
+        ] {
+            let mut tx = db.begin().await.unwrap();
+            let error = db::execute!(&mut tx, statement).unwrap_err();
+            assert!(error.is_constraint(rule), "{statement}: {error:?}");
+        }
+    })
+    .await;
+}
