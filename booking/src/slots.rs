@@ -170,8 +170,8 @@ impl Candidates {
 
 /// The visits of these parts that are free at `start`, 32 at most, in the order in which to try them.
 ///
-/// Holds that are over by `now` are in nobody's way. What this finds may be taken a moment later: only writing it tells. Inside of a transaction that writes, it sees what
-/// that transaction sees.
+/// Holds that are over by `now` are in nobody's way. What this finds may be taken a moment later: only writing it tells.
+/// Inside of a transaction that writes, it sees what that transaction sees.
 ///
 /// # Errors
 ///
@@ -188,7 +188,7 @@ pub async fn candidates(
     let grid = Grid { step_minutes: 1, no_gap: false };
     let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (date, date), now).await?;
     let (notice, horizon_days) = roster.rules();
-    let visits = roster.visits(business, start, MOST_CANDIDATES);
+    let visits = roster.visits(&business.zone, start, MOST_CANDIDATES);
     Ok(Candidates { open: roster.is_open(start), visits, notice, horizon_days })
 }
 

@@ -23,6 +23,7 @@ use crate::schedule;
 use crate::slots::visit::Visit;
 use crate::slots::{Free, Grid, Item, OfferError, Part, Wanted, why_not};
 use crate::store::StoreError;
+use crate::zone::Zone;
 
 /// What can be done by whom, and their calendars.
 #[derive(Debug)]
@@ -167,9 +168,9 @@ impl Roster {
 
     /// Up to `limit` visits that are free at `start`: those first whose masters have the fewest minutes booked on its
     /// day, and of equals those whose masters come first.
-    pub(super) fn visits(&self, business: &Business, start: Timestamp, limit: usize) -> Vec<Visit> {
-        let date = business.zone.date(start);
-        let midnight = |date: Date| business.zone.nearest_instant(date.at(0, 0, 0, 0));
+    pub(super) fn visits(&self, zone: &Zone, start: Timestamp, limit: usize) -> Vec<Visit> {
+        let date = zone.date(start);
+        let midnight = |date: Date| zone.nearest_instant(date.at(0, 0, 0, 0));
         let (from, to) = (midnight(date), midnight(date.saturating_add(Span::new().days(1))));
         let booked: BTreeMap<MasterId, i64> =
             self.calendars.iter().map(|(id, calendar)| (*id, calendar.busy_minutes(from, to))).collect();
@@ -339,3 +340,6 @@ impl Grid {
         Self { step_minutes: slots.step_minutes.unwrap_or_else(operators), no_gap: slots.mode.is_no_gap() }
     }
 }
+
+#[cfg(test)]
+mod tests;
