@@ -233,7 +233,9 @@ mod tests {
         for template in Template::ALL {
             let services = template.services().unwrap();
             assert!(services.len() >= 8, "{template}");
-            services.iter().for_each(|service| service.check().unwrap());
+            for service in &services {
+                service.check().unwrap();
+            }
             schedule::check_week(&template.weekly().unwrap()).unwrap();
         }
     }

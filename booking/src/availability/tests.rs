@@ -157,8 +157,8 @@ fn oracle(zone: &Zone, days: &[DayHours], busy: &[Busy], visit: VisitLength, bou
             Mode::NoGap { shortest } => {
                 let after_opening_or_visit = !worked(at.plus(-60)) || taken(from.plus(-60));
                 let before_closing_or_visit = !worked(end) || taken(to);
-                let before = (1..).take_while(|minute| free(at.plus(-60 * minute))).count();
-                let after = (0..).take_while(|minute| free(end.plus(60 * minute))).count();
+                let before = (1..=4 * 1_440).take_while(|minute| free(at.plus(-60 * minute))).count();
+                let after = (0..4 * 1_440).take_while(|minute| free(end.plus(60 * minute))).count();
                 let before = before.saturating_sub(visit.buffer_before.into());
                 let after = after.saturating_sub(visit.buffer_after.into());
                 let fills = before == 0 || after == 0 || before.min(after) >= shortest.into();
