@@ -17,10 +17,13 @@ impl From<ClientError> for ApiError {
             ClientError::HasVisits { count } => {
                 Self::new(ProblemKind::ClientHasVisits).with("count", count.to_string())
             }
-            ClientError::Visit(error) => match *error {
-                ChangeError::Store(error) => error.into(),
-                other => Self::caused(ProblemKind::Internal, &other),
-            },
+            ClientError::Visit(error) => {
+                if let ChangeError::Store(error) = *error {
+                    error.into()
+                } else {
+                    Self::caused(ProblemKind::Internal, &error)
+                }
+            }
             ClientError::Store(error) => error.into(),
             _ => Self::caused(ProblemKind::Internal, &error),
         }

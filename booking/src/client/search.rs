@@ -122,7 +122,7 @@ fn sounds(word: &str) -> String {
             None => (single(first).to_string(), rest.get(first.len_utf8()..).unwrap_or_default()),
         };
         for character in sound.chars() {
-            if folded.chars().next_back() != Some(character) || character.is_ascii_digit() {
+            if !folded.ends_with(character) || character.is_ascii_digit() {
                 folded.push(character);
             }
         }

@@ -28,7 +28,7 @@ impl Texts {
         start: DateTime,
         today: Date,
     ) -> String {
-        let mut args = self.day_args(language, start, today);
+        let mut args = Self::day_args(language, start, today);
         args.set("business", business);
         args.set("phone", phone);
         let message = match text {

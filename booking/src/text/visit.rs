@@ -64,7 +64,7 @@ pub struct VisitText<'a> {
 impl Texts {
     /// The program's own text.
     pub(super) fn default_visit(&self, event: Event, language: Language, visit: &VisitText<'_>) -> String {
-        let mut args = self.day_args(language, visit.start, visit.today);
+        let mut args = Self::day_args(language, visit.start, visit.today);
         args.set("business", visit.business);
         args.set("address", visit.address.unwrap_or_default());
         args.set("service", visit.service);
@@ -121,10 +121,10 @@ impl Texts {
 
     /// A day or a time in words.
     fn day(&self, language: Language, message: &str, at: DateTime, today: Date) -> String {
-        self.format(language, message, &self.day_args(language, at, today))
+        self.format(language, message, &Self::day_args(language, at, today))
     }
 
-    pub(super) fn day_args<'a>(&self, language: Language, at: DateTime, today: Date) -> FluentArgs<'a> {
+    pub(super) fn day_args<'a>(language: Language, at: DateTime, today: Date) -> FluentArgs<'a> {
         let date = at.date();
         let mut args = FluentArgs::with_capacity(20);
         args.set("time", clock(at));
