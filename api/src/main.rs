@@ -8,9 +8,6 @@ use clap::Parser;
 use scheduler::settings::{Settings, Source, example};
 use scheduler::{stop, telemetry};
 
-#[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Serves the booking platform's REST API and sends its WhatsApp messages.
 ///
 /// Without any setting it is a demo: a SQLite database in `data/`, simulated phones, two logins. Settings come from
