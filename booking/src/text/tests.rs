@@ -216,7 +216,8 @@ fn variables(messages: &BTreeMap<String, BTreeSet<String>>, name: &str) -> BTree
     let mut all = BTreeSet::new();
     for word in messages.get(name).into_iter().flatten() {
         if word.starts_with('$') {
-            all.insert(word.clone());
+            // The time, with its ending or without: a sentence needs the one, a line the other.
+            all.insert(if word == "$at" { "$time".to_owned() } else { word.clone() });
         } else {
             all.extend(variables(messages, word));
         }
