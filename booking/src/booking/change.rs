@@ -98,7 +98,7 @@ pub struct Change<'a> {
     pub late: bool,
 }
 
-impl<'a> Change<'a> {
+impl Change<'_> {
     /// An action on the visit as it is, without more ado.
     #[must_use]
     pub const fn of(action: Action) -> Self {
