@@ -31,7 +31,7 @@ const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 pub const BOOKING_ROUTES: [&str; 2] = ["/api/v1/bookings", "/api/v1/public/booking"];
 /// How long a read waits for the database.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Source: OpenMetrics 1.0, "Content type".
+/// Source: `OpenMetrics` 1.0, "Content type".
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics. A cheap handle.

@@ -174,10 +174,8 @@ fn example(document: &Value, schema: &Value, name: &str, ids: &Ids) -> Value {
             return example(document, variant, name, ids);
         }
     }
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds.iter().find_map(|kind| kind.as_str().filter(|kind| *kind != "null")),
-        kind => kind.as_str(),
-    };
+    let kinds = schema["type"].as_array().into_iter().flatten();
+    let kind = kinds.chain([&schema["type"]]).find_map(|kind| kind.as_str().filter(|kind| *kind != "null"));
     match kind {
         Some("object") => {
             let required = schema["required"].as_array().cloned().unwrap_or_default();

@@ -153,19 +153,16 @@ pub async fn limited(State(limited): State<Limited>, request: Request, next: Nex
     let Some((quota, bucket)) = limited.limit.take(&buckets, Instant::now()).await else {
         return next.run(request).await;
     };
-    let mut response = match quota.retry_after {
-        Some(seconds) => {
-            limited.state.metrics.rate_limited(bucket.subject);
-            ApiError::new(ProblemKind::TooManyRequests).with_retry_after(seconds).into_response()
+    let mut response = if let Some(seconds) = quota.retry_after {
+        limited.state.metrics.rate_limited(bucket.subject);
+        ApiError::new(ProblemKind::TooManyRequests).with_retry_after(seconds).into_response()
+    } else {
+        let key = limited.program(&request);
+        let response = next.run(request).await;
+        if let Some(key) = key {
+            limited.learn(key, response.status());
         }
-        None => {
-            let key = limited.program(&request);
-            let response = next.run(request).await;
-            if let Some(key) = key {
-                limited.learn(key, response.status());
-            }
-            response
-        }
+        response
     };
     write_headers(response.headers_mut(), quota);
     response
