@@ -300,6 +300,9 @@ pub async fn find(connection: &mut Connection, business_id: BusinessId, id: Bulk
     Ok(Bulk { id, text, created_at, cancelled_at, messages: messages?, skipped })
 }
 
+/// Place, number as given, number, message, its state, why there is none, why it failed.
+type RecipientRow = (i64, String, Option<String>, Option<MessageId>, Option<String>, Option<String>, Option<String>);
+
 /// The recipients of a text for many after the place `after`, at most `limit`.
 ///
 /// # Errors
@@ -314,7 +317,7 @@ pub async fn recipients(
 ) -> Result<Vec<Recipient>, StoreError> {
     let rows = db::fetch_all!(
         connection,
-        (i64, String, Option<String>, Option<MessageId>, Option<String>, Option<String>, Option<String>),
+        RecipientRow,
         "select r.position, r.given, r.phone, r.message_id, o.state, r.reason, o.error
          from bulk_recipients r left join outbox o on o.business_id = r.business_id and o.id = r.message_id
          where r.business_id = $1 and r.job_id = $2 and r.position > $3 order by r.position limit $4",
@@ -324,15 +327,7 @@ pub async fn recipients(
         i64::from(limit.min(MOST_ROWS)),
     )?;
     let broken = |_| StoreError::Row { table: "bulk_recipients", id: id.get(), rule: "phone is not in E.164 form" };
-    let recipient = |(position, given, phone, message_id, state, skipped, error): (
-        i64,
-        String,
-        Option<String>,
-        Option<MessageId>,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-    )| {
+    let recipient = |(position, given, phone, message_id, state, skipped, error): RecipientRow| {
         Ok(Recipient {
             position,
             given,

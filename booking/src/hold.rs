@@ -206,8 +206,8 @@ pub(crate) async fn take(
     )?;
     let Some((id,)) = found else { return Ok(false) };
     db::execute!(connection, "delete from booking_segments where business_id = $1 and hold_id = $2", business_id, id)?;
-    let taken = db::execute!(connection, "delete from holds where business_id = $1 and id = $2", business_id, id)?;
-    Ok(taken > 0)
+    let removed = db::execute!(connection, "delete from holds where business_id = $1 and id = $2", business_id, id)?;
+    Ok(removed > 0)
 }
 
 /// Takes away what these masters' time was held for until now or before; gives whether there was any.

@@ -187,8 +187,27 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
         links: links().count(),
         consents: consents().count(),
     });
-    let mut query = sqlx::query_as::<sqlx::Sqlite, (BookingId, Option<ClientId>)>(AssertSqlSafe(script));
-    for (draft, phone) in newcomers() {
+    let query = sqlx::query_as::<sqlx::Sqlite, (BookingId, Option<ClientId>)>(AssertSqlSafe(script));
+    let query = with_people(query, newcomers(), choices());
+    let query = with_visits(query, drafts);
+    let query = with_segments(query, &segments, count);
+    let query = with_transitions(query, drafts, count);
+    let query = with_messages(query, &messages, count);
+    let query = with_evidence(query, links(), consents(), count);
+    let query = with_audit(query, drafts, count);
+    let rows = query.bind(count).fetch_all(connection).await?;
+    Ok(rows.into_iter().rev().map(|(id, client_id)| Outcome::Booked { id, client_id }).collect())
+}
+
+/// The script of [`sqlite_script`] with its parameters so far; what follows adds them in the order of its parts.
+type Query<'q> = sqlx::query::QueryAs<'q, sqlx::Sqlite, (BookingId, Option<ClientId>), sqlx::sqlite::SqliteArguments>;
+
+fn with_people<'q>(
+    mut query: Query<'q>,
+    newcomers: impl Iterator<Item = (&'q &'q Draft, &'q Phone)>,
+    choices: impl Iterator<Item = (&'q &'q Draft, &'q Phone, Language)>,
+) -> Query<'q> {
+    for (draft, phone) in newcomers {
         let booking = &draft.booking;
         query = query
             .bind(booking.business_id)
@@ -199,7 +218,7 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(booking.created_at)
             .bind(booking.created_at);
     }
-    for (draft, phone, chosen) in choices() {
+    for (draft, phone, chosen) in choices {
         query = query
             .bind(chosen.as_str())
             .bind(draft.booking.created_at)
@@ -207,6 +226,10 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(phone.expose())
             .bind(chosen.as_str());
     }
+    query
+}
+
+fn with_visits<'q>(mut query: Query<'q>, drafts: &'q [&'q Draft]) -> Query<'q> {
     for draft in drafts {
         let booking = &draft.booking;
         query = query
@@ -234,7 +257,11 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(draft.due_at)
             .bind(booking.created_at);
     }
-    for Part { number, draft, row } in &segments {
+    query
+}
+
+fn with_segments<'q>(mut query: Query<'q>, segments: &'q [Part<'q, SegmentRow>], count: i64) -> Query<'q> {
+    for Part { number, draft, row } in segments {
         query = query
             .bind(count - number)
             .bind(draft.booking.business_id)
@@ -248,6 +275,10 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(row.price_tiyn)
             .bind(draft.is_overbooked());
     }
+    query
+}
+
+fn with_transitions<'q>(mut query: Query<'q>, drafts: &'q [&'q Draft], count: i64) -> Query<'q> {
     for (number, draft) in (1..).zip(drafts) {
         let booking = &draft.booking;
         query = query
@@ -259,7 +290,11 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(remark(draft))
             .bind(booking.created_at);
     }
-    for Part { number, draft, row } in &messages {
+    query
+}
+
+fn with_messages<'q>(mut query: Query<'q>, messages: &'q [Part<'q, MessageRow>], count: i64) -> Query<'q> {
+    for Part { number, draft, row } in messages {
         let booking = &draft.booking;
         query = query
             .bind(count - number)
@@ -278,11 +313,20 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(row.expires_at)
             .bind(booking.created_at);
     }
-    for (number, draft, hash) in links() {
+    query
+}
+
+fn with_evidence<'q>(
+    mut query: Query<'q>,
+    links: impl Iterator<Item = (i64, &'q &'q Draft, &'q [u8; 32])>,
+    consents: impl Iterator<Item = (i64, &'q &'q Draft)>,
+    count: i64,
+) -> Query<'q> {
+    for (number, draft, hash) in links {
         let booking = &draft.booking;
         query = query.bind(count - number).bind(booking.business_id).bind(hash.as_slice()).bind(booking.created_at);
     }
-    for (number, draft) in consents() {
+    for (number, draft) in consents {
         let (booking, origin) = (&draft.booking, &draft.origin);
         query = query
             .bind(count - number)
@@ -293,6 +337,10 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(origin.address.as_deref())
             .bind(booking.created_at);
     }
+    query
+}
+
+fn with_audit<'q>(mut query: Query<'q>, drafts: &'q [&'q Draft], count: i64) -> Query<'q> {
     for (number, draft) in (1..).zip(drafts) {
         let (booking, origin) = (&draft.booking, &draft.origin);
         query = query
@@ -308,8 +356,7 @@ async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<
             .bind(origin.request_id.as_deref())
             .bind(draft.audit());
     }
-    let rows = query.bind(count).fetch_all(connection).await?;
-    Ok(rows.into_iter().rev().map(|(id, client_id)| Outcome::Booked { id, client_id }).collect())
+    query
 }
 
 /// A statement of several parts, each of which reads the one before to its end: the order in which rows and their locks

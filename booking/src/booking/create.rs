@@ -303,7 +303,7 @@ impl Plan<'_> {
                     let (draft, _) = self.word(platform, new, visit, booking.clone(), now);
                     platform.writer.write(draft).await?
                 }
-                outcome => outcome,
+                outcome @ (Outcome::Booked { .. } | Outcome::Taken | Outcome::Moved) => outcome,
             };
             match outcome {
                 Outcome::Booked { id, client_id } => {

@@ -114,14 +114,16 @@ pub(super) struct MessageRow {
 impl Draft {
     /// Without messages, and resting on nothing but what was read.
     pub(super) fn new(booking: Booking, source: Source<'_>, visit: &Visit) -> Self {
+        let segments = segment_rows(&booking.segments, visit);
+        let search = booking.client_name.as_ref().map(|name| client::key(name.as_str()));
         Self {
-            segments: segment_rows(&booking.segments, visit),
-            search: booking.client_name.as_ref().map(|name| client::key(name.as_str())),
-            messages: Vec::new(),
-            is_stopped: false,
             booking,
             chosen: None,
+            search,
             origin: source.into(),
+            segments,
+            messages: Vec::new(),
+            is_stopped: false,
             due_at: None,
             link: None,
             assumed: Assumed::default(),
@@ -142,7 +144,7 @@ impl Draft {
     ) -> Self {
         let messages: Vec<_> = planned.into_iter().map(|planned| MessageRow::new(planned, entropy)).collect();
         let link = link.filter(|_| !messages.is_empty()).map(LinkToken::hash);
-        Self { messages, link, is_stopped, ..self }
+        Self { messages, is_stopped, link, ..self }
     }
 
     /// The number of a client who has to be written down, unless they are.
