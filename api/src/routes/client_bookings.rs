@@ -1,7 +1,7 @@
 //! A client's own visits at one business.
 
 use axum::extract::{Path, State};
-use booking::booking::{self as visits, Action, Booking, By, Change, Filter, MOST_ROWS};
+use booking::booking::{self as visits, Action, Booking, By, Change, Filter, MOST_ROWS, Move};
 use booking::id::BookingId;
 use booking::name::Notes;
 use booking::platform::Platform;
@@ -28,6 +28,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list_client_bookings))
         .routes(routes!(show_client_booking))
         .routes(routes!(cancel_client_booking))
+        .routes(routes!(move_client_booking))
 }
 
 /// Which visits to list.
@@ -108,6 +109,18 @@ pub struct ClientCancelIn {
     reason: Option<String>,
 }
 
+/// Where a client moves a visit.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientMoveIn {
+    /// The version that was seen; the visit as it is if absent.
+    #[serde(default)]
+    version: Option<i64>,
+    /// The new start on the salon's wall clock; with an offset, as an instant.
+    #[schema(example = "2024-01-16T14:00:00")]
+    start: String,
+}
+
 /// Lists the client's visits at the business, the newest booked first.
 #[utoipa::path(
     get, path = "/api/v1/client/bookings", tag = "client", params(ClientBookingsQuery), security(("bearer" = [])),
@@ -173,6 +186,30 @@ async fn cancel_client_booking(
     let change = Change { reason: Some(&reason), version: form.version, ..Change::of(Action::Cancel) };
     let done = visits::change(&platform, by, booking.id, &change).await;
     let done = done.map_err(|error| errors::bookings::change_by_client(error, &client.business.zone))?;
+    Ok(axum::Json(ClientBookingOut::new(&done, &client, &platform)))
+}
+
+/// Moves a visit of the client to another free time, within the time for it; what and by whom stays.
+#[utoipa::path(
+    post, path = "/api/v1/client/bookings/{booking_id}/move", tag = "client", request_body = ClientMoveIn,
+    security(("bearer" = [])), params(("booking_id" = i64, Path, description = "The booking")),
+    responses(
+        (status = 200, body = ClientBookingOut),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn move_client_booking(
+    State(platform): State<Platform>,
+    client: ClientSession,
+    Path(id): Path<String>,
+    Json(form): Json<ClientMoveIn>,
+) -> Result<axum::Json<ClientBookingOut>, ApiError> {
+    let booking = own(&platform, &client, &id).await?;
+    let start = input::wall_time("start", &form.start, &client.business.zone)?;
+    let by = By::Client { business_id: client.business.id, origin: &client.origin };
+    let to = Move { start, parts: None, reason: None, version: form.version, late: false, notify: true };
+    let done = visits::move_visit(&platform, by, booking.id, &to).await;
+    let done = done.map_err(|error| errors::bookings::moving_by_client(error, &client.business.zone))?;
     Ok(axum::Json(ClientBookingOut::new(&done, &client, &platform)))
 }
 

@@ -91,7 +91,7 @@ async fn a_client_is_blocked_merged_and_erased() {
 
     let out = post("opt-out", Some(json!({ "purpose": "service" }))).await;
     assert!(out.body["service_stopped_at"].is_string(), "{out:?}");
-    let path = format!("/api/v1/booking/{}", booked.body["booking_id"]);
+    let path = format!("/api/v1/bookings/{}", booked.body["booking_id"]);
     let messages = api.request(Method::GET, &path, Some(&owner), None).await;
     for message in messages.body["messages"].as_array().expect("messages") {
         assert_eq!((&message["status"], &message["error_code"]), (&json!("cancelled"), &json!("opted-out")));

@@ -312,6 +312,15 @@ async fn own_visits_and_nobody_elses(api: &TestApi, token: &str) {
     assert_eq!(cancel(other).await.status, StatusCode::NOT_FOUND);
     let shown = api.request(Method::GET, &path(own), Some(token), None).await;
     assert_eq!(shown.body["cancel_until"], "2026-01-15T12:00:00+05:00", "{shown:?}");
+    let to = json!({ "start": "2026-01-16T16:00:00" });
+    let strange = api.request(Method::POST, &format!("{}/move", path(other)), Some(token), Some(to.clone())).await;
+    assert_eq!(strange.status, StatusCode::NOT_FOUND);
+    let moved = api.request(Method::POST, &format!("{}/move", path(own)), Some(token), Some(to)).await;
+    assert_eq!(
+        (moved.status, &moved.body["booking_date"]),
+        (StatusCode::OK, &json!("2026-01-16T16:00:00")),
+        "{moved:?}"
+    );
     assert_eq!(cancel(own).await.body["status"], "cancelled");
     assert_eq!(cancel(own).await.status, StatusCode::CONFLICT);
     // Whoever works there gets no further with their own token.
