@@ -9,8 +9,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use booking::account;
 use booking::account::desk::{self, CodeKind, ShownCode};
-use booking::account::{self, Account};
 use booking::clock::Timestamp;
 use booking::id::{AccountId, RequestId};
 use booking::lease::Lease;
@@ -210,17 +210,23 @@ impl Desk {
     /// # Errors
     ///
     /// [`DeskError`].
-    pub async fn logout(&self, account: &Account) -> Result<(), DeskError> {
-        if account.is_held(self.now()) {
-            match self.ask(account.id, &Request::Logout).await {
-                Ok(_) => {}
-                // Its holder has just let go of it, or cannot reach the server.
-                Err(DeskError::NobodyAnswers | DeskError::Refused(_)) => {}
+    pub async fn logout(&self, id: AccountId) -> Result<(), DeskError> {
+        if self.is_held(id).await? {
+            match self.ask(id, &Request::Logout).await {
+                // The keys are gone also where the server could not be told.
+                Ok(_) | Err(DeskError::Refused(_)) => {}
+                // Its holder has just let go of it; one that does not answer would go on with the device.
+                Err(DeskError::NobodyAnswers) if !self.is_held(id).await? => {}
                 Err(error) => return Err(error),
             }
         }
-        account::forget_device(&self.platform.db, account.id, true, self.now()).await?;
+        account::forget_device(&self.platform.db, id, true, self.now()).await?;
         Ok(())
+    }
+
+    async fn is_held(&self, id: AccountId) -> Result<bool, DeskError> {
+        let account = account::by_id(&mut self.platform.db.read().await?, id).await?;
+        Ok(account.is_some_and(|account| account.is_held(self.now())))
     }
 
     async fn ask(&self, id: AccountId, request: &Request) -> Result<Answer, DeskError> {

@@ -109,7 +109,7 @@ async fn request_platform_pairing_code(
 )]
 async fn logout_platform_whatsapp(State(state): State<AppState>, admin: Admin) -> Result<StatusCode, ApiError> {
     let account = find(&state.platform).await?;
-    state.desk.logout(&account).await?;
+    state.desk.logout(account.id).await?;
     account::record(&state.platform, &account, &admin.origin, "logout").await?;
     Ok(StatusCode::NO_CONTENT)
 }

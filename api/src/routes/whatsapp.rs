@@ -254,7 +254,7 @@ pub(super) async fn pairing_code(
 )]
 async fn logout_whatsapp(State(state): State<AppState>, manager: Manager) -> Result<StatusCode, ApiError> {
     let account = account_of(&mut state.platform.db.read().await?, &manager.business).await?;
-    state.desk.logout(&account).await?;
+    state.desk.logout(account.id).await?;
     account::record(&state.platform, &account, manager.origin(), "logout").await?;
     Ok(StatusCode::NO_CONTENT)
 }

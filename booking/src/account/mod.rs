@@ -332,7 +332,8 @@ pub async fn set_identity(
 }
 
 /// Forgets the device of an account, at `now`, which is real time; its number stays, to be shown, and so do its
-/// messages. `by_hand` says that somebody here wanted it, who will link it again themselves.
+/// messages. `by_hand` says that somebody here wanted it, who will link it again themselves. Whoever asks for it and
+/// whoever holds the account both write it down; what was asked for in between (a phone is looked for) stays.
 ///
 /// # Errors
 ///
@@ -342,8 +343,8 @@ pub async fn forget_device(db: &Db, id: AccountId, by_hand: bool, now: Timestamp
     db::execute!(
         &mut tx,
         "update accounts set jid = null, lid = null, state = 'logged_out', detail = null, until_at = null,
-             since_at = $2, updated_at = $2, down_at = null, reported_at = null, link_until = 0,
-             by_hand = (by_hand or $3)
+             since_at = $2, updated_at = $2, down_at = null, reported_at = null, by_hand = (by_hand or $3),
+             link_until = case when jid is null then link_until else 0 end
          where id = $1",
         id,
         now,

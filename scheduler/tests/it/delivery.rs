@@ -6,12 +6,10 @@ use booking::account::AccountState;
 use booking::outbox::MessageState::{Cancelled, Delivered, Expired, Failed, Planned, Read};
 use fixtures::sandbox::{Fault, FaultKind, NewPhone, Receipts, Sandbox, SandboxConfig};
 
-use crate::support::{CLIENT, Salon, text};
+use crate::support::{AFTERNOON, CLIENT, Salon, text};
 
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
-/// A time whose reminders are due by day.
-const AFTERNOON: usize = 10;
 
 fn fault(kind: FaultKind) -> Fault {
     Fault { kind, account: None, device: None, times: Some(1) }

@@ -3,5 +3,6 @@
 #![expect(clippy::indexing_slicing, reason = "a missing message fails the test, as it should")]
 
 mod delivery;
+mod desk;
 mod support;
 mod takeover;

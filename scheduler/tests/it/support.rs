@@ -28,9 +28,12 @@ use wa_client::store::SealingKey;
 
 /// The number of the client who books.
 pub(crate) const CLIENT: &str = "77779876543";
+/// A free time whose reminders are due by day.
+pub(crate) const AFTERNOON: usize = 10;
 /// The longest that a test waits for something.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-const SEALING_KEY: [u8; 32] = [7; 32];
+/// What seals the accounts.
+pub(crate) const SEALING_KEY: [u8; 32] = [7; 32];
 
 /// The salon and its surroundings.
 pub(crate) struct Salon {

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 
 use booking::account::AccountState;
 
-use crate::support::{CLIENT, Salon};
+use crate::support::{AFTERNOON, CLIENT, Salon};
 
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
-/// A time whose reminders are due by day.
-const AFTERNOON: usize = 10;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_kill_9_the_other_process_sends_the_reminders_each_once() {
