@@ -104,25 +104,6 @@ async fn forget_messages(tx: &mut Tx, business_id: BusinessId, client: &Client) 
             business_id,
             phone.expose(),
         )?;
-        db::execute!(
-            tx,
-            "update inbound set text = null, phone = null, chat = '' where business_id = $1 and phone = $2",
-            business_id,
-            phone.expose(),
-        )?;
-        db::execute!(
-            tx,
-            "update bulk_recipients set given = '', phone = null where business_id = $1 and phone = $2",
-            business_id,
-            phone.expose(),
-        )?;
-        db::execute!(
-            tx,
-            "delete from contacts
-             where phone = $2 and account_id in (select id from accounts where business_id = $1)",
-            business_id,
-            phone.expose(),
-        )?;
     }
     Ok(())
 }
