@@ -174,6 +174,6 @@ async fn wrong_types_and_unknown_fields_name_the_field() {
     }
     let long = refused(|body| body["notes"] = json!("x".repeat(1001))).await;
     assert_problem(&long, 422, "invalid-fields");
-    let missing = refused(|body| drop(body.as_object_mut().expect("object").remove("master_id"))).await;
+    let missing = refused(|body| drop(body.as_object_mut().expect("object").remove("service_id"))).await;
     assert_eq!(missing.body["errors"][0]["code"], "field-required");
 }
