@@ -90,7 +90,7 @@ impl AccountTask {
 
     /// Runs the account to its end and gives the lease back, if it is still ours.
     pub(crate) async fn run(mut self) -> End {
-        let end = self.connect().await;
+        let end = Box::pin(self.connect()).await;
         self.shared.live.remove(self.hold.account_id());
         tracing::info!(account.id = %self.hold.account_id(), ?end, "let go of account {}", self.hold.account_id());
         if end != End::Lost {
@@ -103,7 +103,7 @@ impl AccountTask {
     async fn connect(&mut self) -> End {
         loop {
             let logged_out = Arc::new(AtomicBool::new(false));
-            let end = match self.session(&logged_out).await {
+            let end = match Box::pin(self.session(&logged_out)).await {
                 Ok(end) => end,
                 Err(error) => {
                     tracing::error!(account.id = %self.hold.account_id(), "cannot open an account: {}", chain(&error));
@@ -179,7 +179,7 @@ impl AccountTask {
                     () = stop.cancelled() => End::Stopped,
                 }
             };
-            self.take_events(&client, &mut events, over).await
+            Box::pin(self.take_events(&client, &mut events, over)).await
         };
         let drained = tokio::time::timeout(DRAIN, async {
             if end == End::Stopped {

@@ -264,7 +264,7 @@ impl Running {
             let hold = Hold::new(platform.clone(), lease, *life, asked_at);
             let bells = Bells { wake: self.wake.subscribe(), asked: self.asked.subscribe() };
             let task = AccountTask::new(Arc::clone(&self.shared), hold, bells, self.stop.clone());
-            self.tasks.spawn(async move { (account_id, task.run().await) });
+            self.tasks.spawn(async move { (account_id, Box::pin(task.run()).await) });
         }
         Ok(())
     }

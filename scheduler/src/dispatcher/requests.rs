@@ -90,8 +90,9 @@ fn why_no_code(error: &PairingCodeError) -> Why {
     match error {
         PairingCodeError::InvalidNumber => Why::InvalidNumber,
         PairingCodeError::AlreadyPaired => Why::AlreadyLinked,
-        PairingCodeError::CodeActive => Why::TooMany,
-        PairingCodeError::Query(QueryError::Refused { code: 400 | 429, .. }) => Why::TooMany,
+        PairingCodeError::CodeActive | PairingCodeError::Query(QueryError::Refused { code: 400 | 429, .. }) => {
+            Why::TooMany
+        }
         PairingCodeError::Query(error) => why(error),
         _ => Why::Refused,
     }
