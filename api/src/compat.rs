@@ -348,7 +348,9 @@ impl From<DirectError> for CompatError {
         match error {
             DirectError::Store(error) => error.into(),
             DirectError::OptedOut => refusal(StatusCode::CONFLICT, "The recipient wants no messages", None),
-            error => refusal(StatusCode::SERVICE_UNAVAILABLE, "WhatsApp service not ready", Some(&error.to_string())),
+            error @ DirectError::NoAccount => {
+                refusal(StatusCode::SERVICE_UNAVAILABLE, "WhatsApp service not ready", Some(&error.to_string()))
+            }
         }
     }
 }

@@ -76,11 +76,11 @@ async fn hold_time(
 ) -> Result<(StatusCode, axum::Json<HoldOut>), ApiError> {
     let business = public::find(&platform, &form.subdomain).await?;
     let start = input::wall_time("start", &form.start, &business.zone)?;
-    let held = hold::hold(&platform, &business, &PartIn::parts(&form.items), start, &context.origin()).await;
-    let held = held.map_err(|error| errors::bookings::hold(error, &business.zone))?;
+    let made = hold::hold(&platform, &business, &PartIn::parts(&form.items), start, &context.origin()).await;
+    let made = made.map_err(|error| errors::bookings::hold(error, &business.zone))?;
     let hold = HoldOut {
-        hold_token: held.token.expose().to_owned(),
-        expires_at: business.zone.rfc_3339(held.until),
+        hold_token: made.token.expose().to_owned(),
+        expires_at: business.zone.rfc_3339(made.until),
         time_zone: business.zone.name().to_owned(),
     };
     Ok((StatusCode::CREATED, axum::Json(hold)))

@@ -337,8 +337,8 @@ async fn wanted(
 ) -> Result<Held, ApiError> {
     let needed = |field| ApiError::field(field, "field-required", Vec::new());
     if let Some(token) = hold {
-        let held = hold::find(&mut platform.db.read().await?, business, token, platform.clock.now()).await?;
-        return held.ok_or(ApiError::new(ProblemKind::HoldOver));
+        let found = hold::find(&mut platform.db.read().await?, business, token, platform.clock.now()).await?;
+        return found.ok_or(ApiError::new(ProblemKind::HoldOver));
     }
     let parts = match (&form.items, form.service_id) {
         (Some(items), None) => PartIn::parts(items),
