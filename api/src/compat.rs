@@ -308,7 +308,7 @@ fn checked_text(text: &str) -> Result<MessageText, CompatError> {
     text.parse().map_err(|error| match error {
         TextError::TooLong => bad("Message is longer than 4096 characters"),
         TextError::Empty => bad("Message is required"),
-        _ => bad("Message has characters that cannot be seen"),
+        TextError::Invisible | _ => bad("Message has characters that cannot be seen"),
     })
 }
 
@@ -348,7 +348,7 @@ impl From<DirectError> for CompatError {
         match error {
             DirectError::Store(error) => error.into(),
             DirectError::OptedOut => refusal(StatusCode::CONFLICT, "The recipient wants no messages", None),
-            error @ DirectError::NoAccount => {
+            error @ (DirectError::NoAccount | _) => {
                 refusal(StatusCode::SERVICE_UNAVAILABLE, "WhatsApp service not ready", Some(&error.to_string()))
             }
         }
@@ -362,7 +362,7 @@ impl From<DeskError> for CompatError {
             DeskError::NobodyAnswers | DeskError::Refused(Why::NotConnected) => {
                 refusal(StatusCode::SERVICE_UNAVAILABLE, "WhatsApp service not ready", Some(&error.to_string()))
             }
-            error => {
+            error @ (DeskError::Refused(_) | DeskError::Sealed(_) | DeskError::Malformed(_) | _) => {
                 tracing::warn!("the account's holder did not do it: {}", chain(&error));
                 refusal(StatusCode::BAD_GATEWAY, "WhatsApp did not answer", Some(&error.to_string()))
             }

@@ -46,13 +46,11 @@ pub fn create(error: CreateError, zone: &Zone) -> ApiError {
 /// A change that was refused to somebody of the staff, who had seen the version `sent`.
 #[must_use]
 pub fn change(error: ChangeError, sent: Option<i64>, staff: &Staff) -> ApiError {
-    match error {
-        ChangeError::Stale { ref current } => {
-            let current = BookingOut::new(current, &staff.access);
-            ApiError::new(ProblemKind::BookingChanged).with_versions(sent, &current)
-        }
-        other => change_by_client(other, &staff.business.zone),
+    if let ChangeError::Stale { current } = &error {
+        let current = BookingOut::new(current, &staff.access);
+        return ApiError::new(ProblemKind::BookingChanged).with_versions(sent, &current);
     }
+    change_by_client(error, &staff.business.zone)
 }
 
 /// A change that was refused to a client, or whoever sees no more than a client; times are told on the wall clock of
@@ -82,13 +80,11 @@ pub fn change_by_client(error: ChangeError, zone: &Zone) -> ApiError {
 /// A move that was refused to somebody of the staff, who had seen the version `sent`.
 #[must_use]
 pub fn moving(error: MoveError, sent: Option<i64>, staff: &Staff) -> ApiError {
-    match error {
-        MoveError::Stale { ref current } => {
-            let current = BookingOut::new(current, &staff.access);
-            ApiError::new(ProblemKind::BookingChanged).with_versions(sent, &current)
-        }
-        other => moving_by_client(other, &staff.business.zone),
+    if let MoveError::Stale { current } = &error {
+        let current = BookingOut::new(current, &staff.access);
+        return ApiError::new(ProblemKind::BookingChanged).with_versions(sent, &current);
     }
+    moving_by_client(error, &staff.business.zone)
 }
 
 /// A move that was refused to a client; times are told on the wall clock of `zone`.

@@ -302,15 +302,12 @@ impl Follow {
             self.look_at = Instant::now() + STILL_LOOKING;
         }
         let code = self.state.desk.qr(self.id).await?;
-        let (shown, told) = match code {
-            Some(code) => {
-                let told = event("qr", &json!({ "qr": code.text, "valid_until": code.valid_until.to_string() }));
-                (Shown::Code(code.text), told)
-            }
-            None => {
-                let state = account.state.as_str();
-                (Shown::Waiting(state), event("waiting", &json!({ "state": state })))
-            }
+        let (shown, told) = if let Some(code) = code {
+            let told = event("qr", &json!({ "qr": code.text, "valid_until": code.valid_until.to_string() }));
+            (Shown::Code(code.text), told)
+        } else {
+            let state = account.state.as_str();
+            (Shown::Waiting(state), event("waiting", &json!({ "state": state })))
         };
         if self.shown.as_ref() == Some(&shown) {
             return Ok(None);
