@@ -1,7 +1,7 @@
 //! Which start times are free: the rules of [`availability`](crate::availability) applied to what the database has.
 //!
 //! [`free`] answers with times, each with those who can serve; [`candidates`] with the visits that are free at one time,
-//! in the order in which a booking tries them; [`nearest`] with what a refused booking offers instead.
+//! in the order in which a booking tries them; `nearest` with what a refused booking offers instead.
 
 mod roster;
 mod visit;

@@ -170,7 +170,7 @@ const fn kazakh_locative(minute: i8) -> &'static str {
     }
 }
 
-/// What a greeting can say of a name: letters and what stands between them, at most [`GREETING_LENGTH`] characters, cut
+/// What a greeting can say of a name: letters and what stands between them, at most `GREETING_LENGTH` characters, cut
 /// behind a word. Nothing for what is no name: anybody can type anything beside somebody else's number, and a salon's
 /// greeting must not carry a stranger's link or number.
 #[must_use]

@@ -59,6 +59,17 @@ pub enum SettingsError {
         #[source]
         source: HolidaysError,
     },
+    /// The file that a setting names cannot be read.
+    #[error("setting {name}: cannot read {}", path.display())]
+    Unreadable {
+        /// The setting.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A file could not be read or written.
     #[error("cannot read or write {}", path.display())]
     File {

@@ -384,7 +384,7 @@ fn holidays(source: &Source) -> Result<Holidays, SettingsError> {
     let Some(path) = source.given("HOLIDAYS_FILE").map(PathBuf::from) else { return Ok(Holidays::default()) };
     match std::fs::read_to_string(&path) {
         Ok(text) => Holidays::parse(&text).map_err(|source| SettingsError::Holidays { path, source }),
-        Err(source) => Err(SettingsError::File { path, source }),
+        Err(source) => Err(SettingsError::Unreadable { name: "HOLIDAYS_FILE", path, source }),
     }
 }
 
