@@ -244,7 +244,7 @@ problem_kinds! {
     /// The database is busy or away.
     Unavailable = SERVICE_UNAVAILABLE "unavailable";
     /// The WhatsApp account is not connected.
-    WhatsAppNotReady = SERVICE_UNAVAILABLE "whatsapp-not-ready";
+    WhatsAppNotReady = CONFLICT "whatsapp-not-ready";
     /// The WhatsApp account is linked already.
     WhatsAppLinked = CONFLICT "whatsapp-linked";
     /// WhatsApp gives no pairing code now.

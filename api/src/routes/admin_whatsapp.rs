@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::whatsapp::{PairingCodeIn, PairingCodeOut, WhatsAppOut, pairing_code, reconnect};
-use super::whatsapp_qr::{QrOut, QrQuery, accepted, answer};
+use super::whatsapp_qr::{QrEventOut, QrOut, QrQuery, accepted, answer};
 use crate::authority::Admin;
 use crate::http::context::RequestContext;
 use crate::http::extract::{Json, Query};
@@ -66,7 +66,7 @@ async fn show_platform_whatsapp(
     responses(
         (status = 200, content(
             (QrOut = "application/json"), (Vec<u8> = "image/png"), (String = "image/svg+xml"), (String = "text/plain"),
-            (String = "text/event-stream"),
+            (QrEventOut = "text/event-stream"),
         )),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),

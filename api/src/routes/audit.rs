@@ -54,7 +54,7 @@ pub struct AuditQuery {
 #[derive(Serialize, ToSchema)]
 pub struct AuditOut {
     /// The changes.
-    changes: Vec<ChangeOut>,
+    changes: Vec<AuditEntryOut>,
     /// Where the next page begins; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -62,7 +62,7 @@ pub struct AuditOut {
 
 /// A change: who, what, what it was, what it is, when, and from where.
 #[derive(Serialize, ToSchema)]
-pub struct ChangeOut {
+pub struct AuditEntryOut {
     /// The entry.
     id: i64,
     /// When, in UTC.
@@ -127,10 +127,10 @@ async fn list_changes(
     let entries = audit::list(&mut platform.db.read().await?, owner.business.id, &filter).await?;
     let is_full = u32::try_from(entries.len()).is_ok_and(|count| count >= filter.limit);
     let next_cursor = entries.last().filter(|_| is_full).map(|last| last.id.to_string());
-    Ok(axum::Json(AuditOut { changes: entries.into_iter().map(ChangeOut::from).collect(), next_cursor }))
+    Ok(axum::Json(AuditOut { changes: entries.into_iter().map(AuditEntryOut::from).collect(), next_cursor }))
 }
 
-impl From<Entry> for ChangeOut {
+impl From<Entry> for AuditEntryOut {
     fn from(entry: Entry) -> Self {
         Self {
             id: entry.id,

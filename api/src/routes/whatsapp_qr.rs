@@ -83,6 +83,16 @@ pub struct QrOut {
     seconds_left: i64,
 }
 
+/// An event of the stream.
+#[derive(Serialize, ToSchema)]
+pub struct QrEventOut {
+    /// `qr`, `waiting`, `paired`, `online` or `closed`.
+    #[schema(example = "qr")]
+    event: String,
+    /// JSON: with `qr` the text and how long it is valid, with `waiting` the account's state, with `closed` the reason.
+    data: String,
+}
+
 /// Shows the QR code that links a phone, as `Accept` or `format` ask: JSON, PNG, SVG, text, or a stream of events (`qr`,
 /// `waiting`, `paired`, `online`, `closed`). It lets the account look for a phone and waits for the first code.
 #[utoipa::path(
@@ -90,7 +100,7 @@ pub struct QrOut {
     responses(
         (status = 200, content(
             (QrOut = "application/json"), (Vec<u8> = "image/png"), (String = "image/svg+xml"), (String = "text/plain"),
-            (String = "text/event-stream"),
+            (QrEventOut = "text/event-stream"),
         )),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),

@@ -54,3 +54,29 @@ fn the_seed_contract_is_documented() {
         assert!(document["paths"][path][method].is_object(), "{method} {path}");
     }
 }
+
+/// The document keeps one schema for each name, so of two types with the same name one would be told wrongly.
+#[test]
+fn no_two_schemas_share_a_name() {
+    fn names(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder of sources").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                names(&path, found);
+            } else {
+                let text = std::fs::read_to_string(&path).expect("a source");
+                for after in text.split("ToSchema").skip(1) {
+                    let is_derived = after.starts_with(")]") || after.starts_with(", ");
+                    let name = after.split_once("pub struct ").and_then(|(_, rest)| rest.split([' ', '<', '(']).next());
+                    found.extend(name.filter(|_| is_derived).map(str::to_owned));
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    names(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/routes")), &mut found);
+    assert!(found.len() > 100, "{} schemas", found.len());
+    found.sort();
+    let twice: Vec<_> = found.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
