@@ -63,7 +63,7 @@ pub async fn call_list(
              order by m.due_at desc, m.id desc limit 1
          )
          where b.business_id = $1 and b.starts_at > $2 and b.starts_at <= $3 and b.state in ('pending', 'confirmed')
-             and b.client_confirmed_at is null and (o.state is null or o.state not in ('delivered', 'read'))
+             and b.acknowledged_at is null and (o.state is null or o.state not in ('delivered', 'read'))
          order by b.starts_at, b.id limit $4",
         business_id,
         now,

@@ -31,6 +31,7 @@ mod write;
 mod writer;
 
 pub use acknowledge::acknowledge;
+pub(crate) use acknowledge::note as note_acknowledged;
 pub(crate) use asked::Asked;
 pub use change::{By, Change, ChangeError, change};
 pub use create::{CreateError, NewBooking, Party, Source, create};

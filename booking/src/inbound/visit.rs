@@ -1,12 +1,10 @@
 //! Answers to what a client was last written about a visit.
 
 use db::Connection;
-use serde_json::json;
 
 use super::answer::Said;
 use super::{Outcome, Understood};
 use crate::access::{Origin, Who};
-use crate::audit::{self, Change};
 use crate::booking::{self as visits, Action, Booking, BookingState, By, ChangeError};
 use crate::id::BookingId;
 use crate::store::StoreError;
@@ -69,24 +67,8 @@ impl Understood<'_> {
 
     async fn confirm(&self, booking: &Booking) -> Result<Outcome, StoreError> {
         let mut tx = self.platform.db.begin().await?;
-        let noted = db::execute!(
-            &mut tx,
-            "update bookings set client_confirmed_at = $3
-             where business_id = $1 and id = $2 and client_confirmed_at is null",
-            self.business.id,
-            booking.id,
-            self.now,
-        )?;
-        if noted > 0 {
-            let change = Change {
-                entity: "booking",
-                entity_id: booking.id.get(),
-                action: "client_confirm",
-                old: None,
-                new: Some(json!({ "message": self.incoming.wa_message_id })),
-            };
-            audit::record(&mut tx, Some(self.business.id), &client(booking), &change, self.now).await?;
-        }
+        let said = Some(self.incoming.wa_message_id);
+        visits::note_acknowledged(&mut tx, booking, &client(booking), said, self.now).await?;
         let key = format!("thanks:{}", booking.version);
         self.say(&mut tx, booking, ChatText::Thanks, &key).await?;
         tx.commit().await?;

@@ -72,7 +72,7 @@ impl Chat {
 
     async fn confirmed_at(&self, booking: &Booking) -> Option<i64> {
         let mut connection = self.salon.platform.db.read().await.unwrap();
-        let sql = "select client_confirmed_at from bookings where id = $1";
+        let sql = "select acknowledged_at from bookings where id = $1";
         db::fetch_one!(&mut connection, (Option<i64>,), sql, booking.id).unwrap().0
     }
 

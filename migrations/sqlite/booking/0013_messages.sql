@@ -90,6 +90,3 @@ create index outbox_account_sent on outbox (account_id, sent_at) where sent_at i
 create index outbox_account_phone on outbox (account_id, phone, sent_at) where sent_at is not null;
 create index outbox_failed on outbox (account_id, due_at) where state = 'failed';
 create index outbox_business on outbox (business_id, id);
-
--- The client said in the chat that they will come.
-alter table bookings add column client_confirmed_at integer;
