@@ -179,7 +179,7 @@ impl AccountTask {
                     () = stop.cancelled() => End::Stopped,
                 }
             };
-            Box::pin(self.take_events(&client, &mut events, over)).await
+            Box::pin(self.take_events(&client, &mut events, over, logged_out)).await
         };
         let drained = tokio::time::timeout(DRAIN, async {
             if end == End::Stopped {
@@ -203,26 +203,38 @@ impl AccountTask {
     }
 
     /// Deals with events until one of them is the end, or `over` is. An event that was begun is finished: asking for the
-    /// next one says that it was.
-    async fn take_events(&mut self, client: &Client, events: &mut Events, over: impl Future<Output = End>) -> End {
+    /// next one says that it was. When the end is a logout that somebody asked for, they get their answer first.
+    async fn take_events(
+        &mut self,
+        client: &Client,
+        events: &mut Events,
+        over: impl Future<Output = End>,
+        logged_out: &AtomicBool,
+    ) -> End {
         let mut over = std::pin::pin!(over);
         loop {
             let event = tokio::select! {
                 event = events.recv() => event,
                 end = &mut over => return end,
             };
-            let Some(event) = event else { return End::Failed };
-            let mut taking = std::pin::pin!(self.take(client, event));
-            let ended = tokio::select! {
-                ended = &mut taking => ended,
-                end = &mut over => {
-                    taking.await;
-                    return end;
+            let ended = match event {
+                None => Some(End::Failed),
+                Some(event) => {
+                    let mut taking = std::pin::pin!(self.take(client, event));
+                    tokio::select! {
+                        ended = &mut taking => ended,
+                        end = &mut over => {
+                            taking.await;
+                            return end;
+                        }
+                    }
                 }
             };
-            if let Some(end) = ended {
-                return end;
+            let Some(end) = ended else { continue };
+            if logged_out.load(Ordering::Relaxed) {
+                return tokio::time::timeout(DRAIN, over).await.unwrap_or(end);
             }
+            return end;
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct Requests {
     pub(crate) client: Client,
     /// Changes when some account is asked for something.
     pub(crate) asked: watch::Receiver<u64>,
-    /// Set when the device was removed because somebody here wanted it.
+    /// Set from when on the device is removed because somebody here wants it.
     pub(crate) logged_out: Arc<AtomicBool>,
     pub(crate) clock: booking::clock::Clock,
 }
@@ -53,10 +53,11 @@ impl Requests {
     async fn answer_all(&self) -> Result<bool, DeskError> {
         for (id, request) in self.desk.take(self.hold.lease()).await? {
             let is_logout = matches!(request, Request::Logout);
-            let answer = self.answer(request).await;
             if is_logout {
+                // Said first: the client's end may be seen before its answer.
                 self.logged_out.store(true, Ordering::Relaxed);
             }
+            let answer = self.answer(request).await;
             self.desk.answer(self.hold.account_id(), id, &answer).await?;
             if is_logout {
                 return Ok(true);
