@@ -11,13 +11,12 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::account;
 use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::id::{BusinessId, UserId};
 use crate::language::Language;
-use crate::outbox::{self, MessageKind, NewMessage};
+use crate::outbox::{self, MessageKind, Notice};
 use crate::phone::Phone;
 use crate::platform::Platform;
 use crate::store::{StoreError, from_store, text_enum};
@@ -205,23 +204,15 @@ async fn plan(
         Opens::Client => CodePurpose::SignIn,
     };
     let text = platform.texts.code(request.language, business.name.as_str(), purpose, code, MINUTES);
-    // Messages follow the clock of visits, which a demo may move.
-    let now = platform.clock.now();
-    let account = account::sender_of(connection, business.id, platform.policy.platform_account).await?;
-    let message = NewMessage {
-        business_id: business.id,
-        account_id: account.map(|account| account.id),
-        booking_id: None,
+    let notice = Notice {
         kind: MessageKind::Code,
         dedup_key: &format!("code:{id}"),
         phone: request.phone,
         text: &text,
         language: request.language,
-        due_at: now,
-        expires_at: now.plus(i64::from(MINUTES) * 60),
+        worth_seconds: i64::from(MINUTES) * 60,
     };
-    outbox::plan(connection, &message, &platform.entropy, now).await?;
-    Ok(())
+    outbox::plan_notice(connection, platform, business.id, &notice).await
 }
 
 /// Six digits, each sequence as likely as any other to one in 2^44.

@@ -88,7 +88,7 @@ pub enum DirectError {
 }
 from_store!(DirectError);
 
-/// Plans a text for now: to somebody who wrote first or agreed to be written to.
+/// Plans a text that is due at once: to somebody who wrote first or agreed to be written to.
 ///
 /// # Errors
 ///
@@ -102,7 +102,7 @@ pub async fn send(
     plan(platform, business, MessageKind::Direct, phone, text).await
 }
 
-/// Plans a text for now that came through the routes of the earlier WhatsApp service, whose caller is the operator's own
+/// Plans a text that is due at once and came through the routes of the earlier WhatsApp service, whose caller is the operator's own
 /// program and answers for the consent: it goes to everybody who did not opt out, within the day's budget.
 ///
 /// # Errors

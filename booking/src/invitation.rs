@@ -10,14 +10,13 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::access::{Access, Origin, Who};
-use crate::account;
 use crate::audit::{self, Change};
 use crate::business::{self, Business, BusinessState};
 use crate::clock::Timestamp;
 use crate::id::{BusinessId, InvitationId, MasterId, UserId};
 use crate::language::Language;
 use crate::name::{Name, NameError};
-use crate::outbox::{self, MessageKind, NewMessage};
+use crate::outbox::{self, MessageKind, Notice};
 use crate::password::{PasswordError, Passwords};
 use crate::phone::Phone;
 use crate::platform::Platform;
@@ -409,23 +408,15 @@ async fn plan(
 ) -> Result<(), StoreError> {
     let name = new.name.map(Name::as_str).unwrap_or_default();
     let text = platform.texts.invitation(new.language, business.name.as_str(), name, link, DAYS);
-    let account = account::sender_of(connection, business.id, platform.policy.platform_account).await?;
-    // Messages follow the clock of visits, which a demo may move.
-    let now = platform.clock.now();
-    let message = NewMessage {
-        business_id: business.id,
-        account_id: account.map(|account| account.id),
-        booking_id: None,
+    let notice = Notice {
         kind: MessageKind::Invitation,
         dedup_key: &format!("invitation:{id}"),
         phone: new.phone,
         text: &text,
         language: new.language,
-        due_at: now,
-        expires_at: now.plus(i64::from(DAYS) * 86_400),
+        worth_seconds: i64::from(DAYS) * 86_400,
     };
-    outbox::plan(connection, &message, &platform.entropy, now).await?;
-    Ok(())
+    outbox::plan_notice(connection, platform, business.id, &notice).await
 }
 
 fn last_four(phone: &Phone) -> String {

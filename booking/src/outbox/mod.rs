@@ -29,7 +29,7 @@ pub use plan::{
     MOST_MESSAGES, MessageFilter, MessageKind, MessageStatus, NewMessage, cancel_of_booking, find, list, of_booking,
     plan,
 };
-pub(crate) use plan::{keep_only, plan_again};
+pub(crate) use plan::{Notice, keep_only, plan_again, plan_notice};
 pub use signal::OutboxSignal;
 
 use crate::entropy::Entropy;

@@ -4,12 +4,14 @@ use std::fmt;
 
 use db::Connection;
 
+use crate::account;
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::id::{AccountId, BookingId, BusinessId, MessageId};
 use crate::language::Language;
 use crate::outbox::{MessageState, fresh_wa_message_id};
 use crate::phone::Phone;
+use crate::platform::Platform;
 use crate::store::{StoreError, text_enum};
 
 text_enum! {
@@ -187,6 +189,48 @@ pub async fn plan(
         now,
     )?;
     Ok(planned.map(|(id,)| id))
+}
+
+/// A message about no visit, due at once. It has a number and a text, so it has no `Debug`.
+pub(crate) struct Notice<'a> {
+    pub(crate) kind: MessageKind,
+    /// Makes it the only one of its tenant.
+    pub(crate) dedup_key: &'a str,
+    pub(crate) phone: &'a Phone,
+    pub(crate) text: &'a str,
+    pub(crate) language: Language,
+    /// How long it is worth sending.
+    pub(crate) worth_seconds: i64,
+}
+
+/// Plans a notice from the account that writes for a business; without one it waits until there is.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub(crate) async fn plan_notice(
+    connection: &mut Connection,
+    platform: &Platform,
+    business_id: BusinessId,
+    notice: &Notice<'_>,
+) -> Result<(), StoreError> {
+    let account = account::sender_of(connection, business_id, platform.policy.platform_account).await?;
+    // Messages follow the clock of visits, which a demo may move.
+    let now = platform.clock.now();
+    let message = NewMessage {
+        business_id,
+        account_id: account.map(|account| account.id),
+        booking_id: None,
+        kind: notice.kind,
+        dedup_key: notice.dedup_key,
+        phone: notice.phone,
+        text: notice.text,
+        language: notice.language,
+        due_at: now,
+        expires_at: now.plus(notice.worth_seconds),
+    };
+    plan(connection, &message, &platform.entropy, now).await?;
+    Ok(())
 }
 
 /// Plans a message of a visit, or brings the one with its key up to date unless it has left or is leaving. One that was
