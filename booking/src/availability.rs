@@ -10,6 +10,8 @@
 //!   break, the opening or the closing; and of all times only those that touch one, or leave on both sides at least
 //!   the time of the master's shortest service. So no visit leaves a gap that nothing fits in, unless every one would.
 //!   A gap is counted without the visit's buffers.
+//!
+//! What the rules say of a visit of several parts, each in its own master's day, is told in [`slots`](crate::slots).
 
 use jiff::civil::{Date, DateTime, Time};
 
@@ -160,12 +162,49 @@ impl Mode {
     const fn offers(self, gaps: Gaps) -> bool {
         match self {
             Self::Grid => true,
-            Self::NoGap { shortest } => {
-                let shortest = minutes(shortest);
-                gaps.before < 60 || gaps.after < 60 || (gaps.before >= shortest && gaps.after >= shortest)
-            }
+            Self::NoGap { shortest } => Side::of(gaps.before, shortest).fills(Side::of(gaps.after, shortest)),
         }
     }
+}
+
+/// What is left free on one side of a visit, beyond its buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    /// Less than a minute.
+    Nothing,
+    /// Too little for the master's shortest service.
+    Gap,
+    /// Enough for it.
+    Room,
+}
+
+impl Side {
+    /// So many seconds, beside a shortest service of so many minutes.
+    const fn of(free: i64, shortest: u16) -> Self {
+        if free < 60 {
+            Self::Nothing
+        } else if free < minutes(shortest) {
+            Self::Gap
+        } else {
+            Self::Room
+        }
+    }
+
+    /// Whether a visit with this side and that other leaves no gap that nothing fits in, or touches what is beside it.
+    pub(crate) const fn fills(self, other: Self) -> bool {
+        matches!((self, other), (Self::Nothing, _) | (_, Self::Nothing) | (Self::Room, Self::Room))
+    }
+}
+
+/// What is beside a visit that is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Beside {
+    pub(crate) before: Side,
+    pub(crate) after: Side,
+    /// Whether it begins with the work, or its buffer where the visit before ends.
+    pub(crate) touches_before: bool,
+    /// Whether it ends with the work, or its buffer where the next visit begins.
+    pub(crate) touches_after: bool,
 }
 
 /// One master's working time and what is taken of it, laid out as instants.
@@ -220,7 +259,7 @@ impl Calendar {
     }
 
     /// Every time of the grid, free or not.
-    fn grid(&self, bounds: Bounds) -> Vec<Slot> {
+    pub(crate) fn grid(&self, bounds: Bounds) -> Vec<Slot> {
         let mut slots = Vec::new();
         let step = usize::from(bounds.step_minutes.max(1));
         for day in self.days.iter().filter(|day| (bounds.from..=bounds.to).contains(&day.date)) {
@@ -238,7 +277,7 @@ impl Calendar {
     }
 
     /// The full minutes at which a visit would touch what is before or after it.
-    fn touching(&self, visit: VisitLength) -> impl Iterator<Item = Timestamp> {
+    pub(crate) fn touching(&self, visit: VisitLength) -> impl Iterator<Item = Timestamp> {
         let (before, after) = (minutes(visit.buffer_before), minutes(visit.buffer_after));
         let duration = minutes(visit.duration);
         let down = |at: Timestamp| at.plus(-at.seconds().rem_euclid(60));
@@ -250,7 +289,7 @@ impl Calendar {
     }
 
     /// An instant as a start time: none out of bounds, and none that the clock on the wall does not show by itself.
-    fn slot(&self, at: Timestamp, bounds: Bounds) -> Option<Slot> {
+    pub(crate) fn slot(&self, at: Timestamp, bounds: Bounds) -> Option<Slot> {
         if at < bounds.not_before || at > bounds.not_after {
             return None;
         }
@@ -275,6 +314,29 @@ impl Calendar {
         let to = at.plus(minutes(visit.duration) + minutes(visit.buffer_after));
         let next = self.busy.partition_point(|busy| busy.to <= from);
         self.is_open(at, visit) && self.busy.get(next).is_none_or(|busy| busy.from >= to)
+    }
+
+    /// What a visit that begins at `at` has beside it, with a shortest service of so many minutes; none when it is not
+    /// free.
+    pub(crate) fn beside(&self, at: Timestamp, visit: VisitLength, shortest: u16) -> Option<Beside> {
+        if !self.is_free(at, visit) {
+            return None;
+        }
+        let end = at.plus(minutes(visit.duration));
+        let (from, to) = (at.plus(-minutes(visit.buffer_before)), end.plus(minutes(visit.buffer_after)));
+        let work = self.work.get(self.work.partition_point(|work| work.from <= at).checked_sub(1)?)?;
+        let next = self.busy.partition_point(|busy| busy.to <= from);
+        let last_end = next.checked_sub(1).and_then(|last| self.busy.get(last)).map(|busy| busy.to);
+        let next_from = self.busy.get(next).map(|busy| busy.from);
+        let before = from.since(last_end.map_or(work.from, |end| end.max(work.from))).max(0);
+        let after = next_from.map_or(work.to, |from| from.min(work.to)).since(to).max(0);
+        let touch = |seconds: i64| (0..60).contains(&seconds);
+        Some(Beside {
+            before: Side::of(before, shortest),
+            after: Side::of(after, shortest),
+            touches_before: touch(at.since(work.from)) || last_end.is_some_and(|end| touch(from.since(end))),
+            touches_after: touch(work.to.since(end)) || next_from.is_some_and(|from| touch(from.since(to))),
+        })
     }
 
     /// How many minutes between two instants are taken.

@@ -130,7 +130,8 @@ pub async fn hold(
     platform.db.begin().await?.commit().await?;
     let mut connection = platform.db.read().await?;
     let at = business.zone.instant(start).map_err(CreateError::from)?;
-    let nearest = slots::nearest(&mut connection, platform, business, parts, at).await.map_err(CreateError::from)?;
+    let nearest =
+        slots::nearest(&mut connection, platform, business, parts, at, None).await.map_err(CreateError::from)?;
     Err(CreateError::SlotTaken { nearest }.into())
 }
 

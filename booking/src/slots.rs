@@ -2,7 +2,20 @@
 //!
 //! [`free`] answers with times, each with those who can serve; [`candidates`] with the visits that are free at one time,
 //! in the order in which a booking tries them; `nearest` with what a refused booking offers instead.
+//!
+//! # Several parts in a salon that wants no gaps
+//!
+//! Parts that one master serves without another's part in between are a *stretch*. Each stretch is judged in its own
+//! master's day, in which the visit's other stretches are not there: it leaves a gap unless it touches what is before or
+//! after it there, or leaves the time of that master's shortest service on both sides. The pauses within a stretch are
+//! the visit's own, and no gaps.
+//!
+//! A visit may begin on the grid of whoever serves its first part, or at a time at which one of its stretches touches
+//! its neighbour. Of the times of one date those are offered at which the fewest stretches leave a gap: none where that
+//! is possible, so that a day with free time is never empty because its masters' days do not fit together. Of those who
+//! could serve at such a time, those are named who leave no more gaps than that.
 
+mod gapless;
 mod roster;
 mod visit;
 
@@ -13,7 +26,7 @@ use jiff::civil::Date;
 use crate::availability::Slot;
 use crate::business::Business;
 use crate::clock::Timestamp;
-use crate::id::{BusinessId, MasterId, ServiceId};
+use crate::id::{BookingId, BusinessId, MasterId, ServiceId};
 use crate::master;
 use crate::platform::Platform;
 use crate::store::{StoreError, from_store};
@@ -66,6 +79,14 @@ pub enum Wanted<'a> {
     Visit(&'a [Part]),
     /// As long as one step of the grid, by a master, or by any.
     Step(Option<MasterId>),
+}
+
+/// A visit that another time is looked for: what it takes now is free for it, and who serves it now comes first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moved<'a> {
+    pub(crate) booking_id: BookingId,
+    /// What it has.
+    pub(crate) items: &'a [Item],
 }
 
 /// Who asks for free times.
@@ -141,7 +162,7 @@ pub async fn free(
     }
     let grid = Grid::of(platform, business);
     let now = platform.clock.now();
-    let roster = Roster::load(&mut platform.db.read().await?, business, wanted, grid, (from, to), now).await?;
+    let roster = Roster::load(&mut platform.db.read().await?, business, wanted, grid, (from, to), now, None).await?;
     Ok(within(&roster, grid, now, (from, to), audience))
 }
 
@@ -160,8 +181,8 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// Who would serve the parts, in the order in which to try them: those first who have the fewest minutes booked on
-    /// that day, and of equals those who come first.
+    /// Who would serve the parts, in the order in which to try them: where the business wants no gaps, those first who
+    /// are left with none; then those who have the fewest minutes booked on that day, and of equals those who come first.
     #[must_use]
     pub fn assignments(&self) -> Vec<Vec<MasterId>> {
         self.visits.iter().map(|visit| visit.legs.iter().map(|leg| leg.master_id).collect()).collect()
@@ -183,16 +204,33 @@ pub async fn candidates(
     start: Timestamp,
     now: Timestamp,
 ) -> Result<Candidates, OfferError> {
+    candidates_of(connection, business, parts, start, now, None).await
+}
+
+/// The same for a visit that is moved: it is not in its own way, and who serves it now comes first.
+///
+/// # Errors
+///
+/// [`OfferError`].
+pub(crate) async fn candidates_of(
+    connection: &mut Connection,
+    business: &Business,
+    parts: &[Part],
+    start: Timestamp,
+    now: Timestamp,
+    moved: Option<Moved<'_>>,
+) -> Result<Candidates, OfferError> {
     check(parts)?;
     let date = business.zone.date(start);
-    let grid = Grid { step_minutes: 1, no_gap: false };
-    let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (date, date), now).await?;
+    let grid = Grid { step_minutes: 1, no_gap: business.settings.slots.mode.is_no_gap() };
+    let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (date, date), now, moved).await?;
     let (notice, horizon_days) = roster.rules();
     let visits = roster.visits(&business.zone, start, MOST_CANDIDATES);
     Ok(Candidates { open: roster.is_open(start), visits, notice, horizon_days })
 }
 
-/// The free start times nearest to `wanted`, [`ALTERNATIVES`] at most, in order.
+/// The free start times nearest to `wanted`, [`ALTERNATIVES`] at most, in order; for a visit that is moved, also those
+/// that only it takes itself.
 ///
 /// # Errors
 ///
@@ -203,13 +241,14 @@ pub(crate) async fn nearest(
     business: &Business,
     parts: &[Part],
     wanted: Timestamp,
+    moved: Option<Moved<'_>>,
 ) -> Result<Vec<Slot>, OfferError> {
     let date = business.zone.date(wanted);
     let from = date.saturating_sub(Span::new().days(1));
     let to = date.saturating_add(Span::new().days(ALTERNATIVE_DAYS));
     let grid = Grid::of(platform, business);
     let now = platform.clock.now();
-    let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (from, to), now).await?;
+    let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (from, to), now, moved).await?;
     let free = within(&roster, grid, now, (from, to), Audience::Public);
     let mut slots: Vec<Slot> = free.into_iter().map(|free| free.slot).collect();
     slots.sort_by_key(|slot| (slot.at.since(wanted).saturating_abs(), slot.at));

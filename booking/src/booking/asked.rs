@@ -14,7 +14,7 @@ use crate::language::Language;
 use crate::master::OfferRow;
 use crate::phone::Phone;
 use crate::schedule::{Plans, hours_sql};
-use crate::slots::{self, Item, OfferError, Part, Visit};
+use crate::slots::{self, Item, Moved, OfferError, Part, Visit};
 use crate::store::StoreError;
 
 /// More days than the longest visit touches: ten parts of twelve hours.
@@ -121,7 +121,7 @@ impl ClientRow {
 }
 
 impl Asked {
-    /// Looks it all up for a visit that begins at `start`.
+    /// Looks it all up for a visit that begins at `start`; `moved` is the one that it is now, if there is one.
     pub(super) async fn look_up(
         connection: &mut Connection,
         business: &Business,
@@ -129,12 +129,13 @@ impl Asked {
         phone: Option<&Phone>,
         start: Timestamp,
         now: Timestamp,
+        moved: Option<Moved<'_>>,
     ) -> Result<(Self, Standing), OfferError> {
         slots::check(parts)?;
         if parts.iter().all(|part| part.master_id.is_some()) {
             Self::of_named(connection, business, parts, phone, start, now).await
         } else {
-            Self::of_anybody(connection, business, parts, phone, start, now).await
+            Self::of_anybody(connection, business, parts, phone, (start, now), moved).await
         }
     }
 
@@ -194,10 +195,10 @@ impl Asked {
         business: &Business,
         parts: &[Part],
         phone: Option<&Phone>,
-        start: Timestamp,
-        now: Timestamp,
+        (start, now): (Timestamp, Timestamp),
+        moved: Option<Moved<'_>>,
     ) -> Result<(Self, Standing), OfferError> {
-        let found = slots::candidates(connection, business, parts, start, now).await?;
+        let found = slots::candidates_of(connection, business, parts, start, now, moved).await?;
         let mut windows = Vec::with_capacity(parts.len());
         for part in parts {
             let row = db::fetch_optional!(

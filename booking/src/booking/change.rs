@@ -297,7 +297,7 @@ fn check_time(
 /// offered.
 async fn nearest(platform: &Platform, business: &Business, booking: &Booking) -> Result<Vec<Slot>, ChangeError> {
     let mut connection = platform.db.read().await?;
-    match slots::nearest(&mut connection, platform, business, &booking.parts(), booking.starts_at).await {
+    match slots::nearest(&mut connection, platform, business, &booking.parts(), booking.starts_at, None).await {
         Ok(nearest) => Ok(nearest),
         Err(slots::OfferError::Store(error)) => Err(error.into()),
         Err(_) => Ok(Vec::new()),

@@ -202,7 +202,7 @@ pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'
     }
     let client = find_party(&mut connection, &business, new).await?;
     let phone = client.as_ref().and_then(|client| client.phone.as_ref()).or(new.client.phone());
-    let looked_up = Asked::look_up(&mut connection, &business, new.parts, phone, start, now).await?;
+    let looked_up = Asked::look_up(&mut connection, &business, new.parts, phone, start, now, None).await?;
     let (asked, mut standing) = (Arc::new(looked_up.0), looked_up.1);
     standing.is_stopped |= client.as_ref().is_some_and(|client| client.is_stopped);
     if new.parts.iter().all(|part| part.master_id.is_some()) {
@@ -218,7 +218,7 @@ pub async fn create(platform: &Platform, business: &Business, new: &NewBooking<'
             // Whoever won may share a commit that is still under way; once one of our own is through, readers see it.
             platform.db.begin().await?.commit().await?;
             let mut connection = platform.db.read().await?;
-            let nearest = slots::nearest(&mut connection, platform, &business, new.parts, start).await?;
+            let nearest = slots::nearest(&mut connection, platform, &business, new.parts, start, None).await?;
             Err(CreateError::SlotTaken { nearest })
         }
         // What nothing was assumed of has not moved.
@@ -459,7 +459,7 @@ pub(super) async fn check_rules(
         }
     };
     if !overbook && !asked.is_open(start) {
-        let nearest = slots::nearest(connection, platform, business, new.parts, start).await?;
+        let nearest = slots::nearest(connection, platform, business, new.parts, start, None).await?;
         return Err(CreateError::Closed { nearest });
     }
     Ok(())

@@ -41,7 +41,7 @@ impl HoldDraft {
             return Err(CreateError::Past);
         }
         let mut connection = platform.db.read().await?;
-        let (asked, standing) = Asked::look_up(&mut connection, business, parts, None, at, now).await?;
+        let (asked, standing) = Asked::look_up(&mut connection, business, parts, None, at, now, None).await?;
         let visit = NewBooking {
             client: Party::WalkIn { name: None },
             parts,

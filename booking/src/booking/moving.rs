@@ -21,7 +21,7 @@ use crate::id::{BookingId, MasterId};
 use crate::name::Notes;
 use crate::phone::Phone;
 use crate::platform::Platform;
-use crate::slots::{self, OfferError, Part, Visit};
+use crate::slots::{self, Moved, OfferError, Part, Visit};
 use crate::store::{StoreError, from_store};
 use crate::text::Event;
 use crate::zone::NonExistentTime;
@@ -99,8 +99,9 @@ impl From<NonExistentTime> for MoveError {
     }
 }
 
-/// Moves a visit: its time before is free, its messages are planned anew, and the client is told both times. What it
-/// costs stays, unless what or who changes.
+/// Moves a visit: its time before is free, also for itself; its messages are planned anew, and the client is told both
+/// times. What it costs stays, unless what or who changes. A part by anybody stays with who serves it, if they are free.
+/// Whether the client comes at the new time they have not said yet.
 ///
 /// # Errors
 ///
@@ -125,15 +126,17 @@ pub async fn move_visit(
     let remark = check_window(platform, &business, by, &booking, to, now)?;
     let parts = to.parts.map_or_else(|| booking.parts(), <[Part]>::to_vec);
     let start = business.zone.instant(to.start)?;
-    let (asked, _) = Asked::look_up(&mut connection, &business, &parts, None, start, now).await?;
+    let items = booking.items();
+    let itself = Some(Moved { booking_id, items: &items });
+    let (asked, _) = Asked::look_up(&mut connection, &business, &parts, None, start, now, itself).await?;
     check_start(by, &asked, &parts, start, now)?;
     if !asked.is_open(start) {
-        let nearest = slots::nearest(&mut connection, platform, &business, &parts, start).await?;
+        let nearest = slots::nearest(&mut connection, platform, &business, &parts, start, itself).await?;
         return Err(CreateError::Closed { nearest }.into());
     }
     drop(connection);
     let ground = Ground { platform, business: &business, by, booking: &booking, to, remark, now };
-    for visit in &asked.visits {
+    for visit in asked.visits.iter().filter(|visit| may_serve(by, visit)) {
         let moved = ground.moved(visit, &asked, start);
         if let Some(moved) = ground.attempt(moved, visit).await? {
             platform.outbox.ring();
@@ -144,7 +147,7 @@ pub async fn move_visit(
     // Whoever won may share a commit that is still under way; once one of our own is through, readers see it.
     platform.db.begin().await?.commit().await?;
     let mut connection = platform.db.read().await?;
-    let nearest: Vec<Slot> = slots::nearest(&mut connection, platform, &business, &parts, start).await?;
+    let nearest: Vec<Slot> = slots::nearest(&mut connection, platform, &business, &parts, start, itself).await?;
     Err(CreateError::SlotTaken { nearest }.into())
 }
 
@@ -202,6 +205,14 @@ fn check_start(by: By<'_>, asked: &Asked, parts: &[Part], start: Timestamp, now:
     }
 }
 
+/// Whether they may move it to the masters whom it was given.
+fn may_serve(by: By<'_>, visit: &Visit) -> bool {
+    match by {
+        By::Staff(access) => visit.legs.iter().all(|leg| access.sees_master(leg.master_id)),
+        By::Client { .. } | By::Time { .. } => true,
+    }
+}
+
 /// What a move is decided by.
 struct Ground<'a> {
     platform: &'a Platform,
@@ -230,6 +241,7 @@ impl Ground<'_> {
             zone: self.business.zone.clone(),
             price_tiyn: if is_same { before.price_tiyn } else { visit.price() },
             segments,
+            acknowledged_at: None,
             ..before.clone()
         }
     }

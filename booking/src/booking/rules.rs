@@ -5,7 +5,7 @@ use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::policy::Policy;
 use crate::settings::VisitSettings;
-use crate::slots::Part;
+use crate::slots::{Item, Part};
 
 /// Hours before a visit until which a service lets its client cancel or move it; none is as the tenant has it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +48,12 @@ impl Booking {
             }
         };
         self.segments.iter().map(part).collect()
+    }
+
+    /// What was booked, by whom.
+    pub(super) fn items(&self) -> Vec<Item> {
+        let item = |segment: &Segment| Item { service_id: segment.service_id, master_id: segment.master_id };
+        self.segments.iter().map(item).collect()
     }
 
     /// Until when its client may cancel it: the strictest of its services, then the tenant's rule, then the operator's.

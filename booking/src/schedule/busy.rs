@@ -6,7 +6,7 @@ use db::Connection;
 
 use crate::availability::Busy;
 use crate::clock::Timestamp;
-use crate::id::{BusinessId, MasterId};
+use crate::id::{BookingId, BusinessId, MasterId};
 use crate::store::StoreError;
 
 /// The longest time that one segment of a visit may take, buffers included, in seconds: the schema's rule
@@ -26,11 +26,11 @@ pub async fn busy(
     (from, to): (Timestamp, Timestamp),
     now: Timestamp,
 ) -> Result<Vec<Busy>, StoreError> {
-    let mut found = busy_by_master(connection, business_id, Some(master_id), (from, to), now).await?;
+    let mut found = busy_by_master(connection, business_id, Some(master_id), (from, to), now, None).await?;
     Ok(found.remove(&master_id).unwrap_or_default())
 }
 
-/// The same for all masters of a business, or one of them, by one statement.
+/// The same for all masters of a business, or one of them, by one statement; what one visit takes can be left out.
 ///
 /// It goes from the masters to their segments, so that it reads what lies between the two instants, and nothing of
 /// the history.
@@ -40,6 +40,7 @@ pub(crate) async fn busy_by_master(
     master_id: Option<MasterId>,
     (from, to): (Timestamp, Timestamp),
     now: Timestamp,
+    except: Option<BookingId>,
 ) -> Result<BTreeMap<MasterId, Vec<Busy>>, StoreError> {
     let rows = db::fetch_all!(
         connection,
@@ -48,7 +49,7 @@ pub(crate) async fn busy_by_master(
          from masters m
              join booking_segments s on s.master_id = m.id and s.business_id = m.business_id and s.live = true
                  and s.busy_from < $4 and s.busy_from > $5 and s.busy_to > $3
-                 and (s.hold_until is null or s.hold_until > $6)
+                 and (s.hold_until is null or s.hold_until > $6) and coalesce(s.booking_id, 0) <> $7
          where m.business_id = $1 and ($2 = 0 or m.id = $2)
          order by s.master_id, s.busy_from",
         business_id,
@@ -57,6 +58,7 @@ pub(crate) async fn busy_by_master(
         to,
         from.plus(-LONGEST_BUSY),
         now,
+        except.map_or(-1, BookingId::get),
     )?;
     let mut masters: BTreeMap<MasterId, Vec<Busy>> = BTreeMap::new();
     for (master_id, from, to) in rows {

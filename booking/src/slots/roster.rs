@@ -16,42 +16,46 @@ use jiff::civil::Date;
 use crate::availability::{Bounds, Calendar, MINUTES_A_DAY, Mode, Slot, VisitLength};
 use crate::business::Business;
 use crate::clock::Timestamp;
-use crate::id::{BusinessId, MasterId};
+use crate::id::{BookingId, BusinessId, MasterId};
 use crate::master::{self, Offer};
 use crate::platform::Platform;
 use crate::schedule;
 use crate::slots::visit::Visit;
-use crate::slots::{Free, Grid, Item, OfferError, Part, Wanted, why_not};
+use crate::slots::{Free, Grid, Item, Moved, OfferError, Part, Wanted, gapless, why_not};
 use crate::store::StoreError;
 use crate::zone::Zone;
 
 /// What can be done by whom, and their calendars.
 #[derive(Debug)]
 pub(super) struct Roster {
-    parts: Vec<PartChoices>,
-    calendars: BTreeMap<MasterId, Calendar>,
+    pub(super) parts: Vec<PartChoices>,
+    pub(super) calendars: BTreeMap<MasterId, Calendar>,
+    /// Whether visits are to leave no gaps.
+    no_gap: bool,
     /// How long the shortest service of each master takes, where it matters.
     shortest: BTreeMap<MasterId, u16>,
+    /// What a visit that is moved has now.
+    kept: Vec<Item>,
 }
 
 /// Who could serve a part.
 #[derive(Debug)]
-struct PartChoices {
+pub(super) struct PartChoices {
     /// Minutes between the part before and this one.
     pause: u16,
     /// In the masters' order.
-    choices: Vec<Choice>,
+    pub(super) choices: Vec<Choice>,
 }
 
 #[derive(Debug, Clone)]
-struct Choice {
-    master_id: MasterId,
-    length: VisitLength,
+pub(super) struct Choice {
+    pub(super) master_id: MasterId,
+    pub(super) length: VisitLength,
     offer: Option<Offer>,
 }
 
 impl Roster {
-    /// Loads what is needed to ask about start times on the dates from `from` to `to`.
+    /// Loads what is needed to ask about start times on the dates from `from` to `to`, for a new visit or one that is moved.
     ///
     /// # Errors
     ///
@@ -63,14 +67,17 @@ impl Roster {
         grid: Grid,
         (from, to): (Date, Date),
         now: Timestamp,
+        moved: Option<Moved<'_>>,
     ) -> Result<Self, OfferError> {
         let parts = match wanted {
             Wanted::Visit(parts) => choices(connection, business.id, parts).await?,
             Wanted::Step(master_id) => vec![steps(connection, business.id, master_id, grid.step_minutes).await?],
         };
         let shortest = if grid.no_gap { master::shortest(connection, business.id).await? } else { BTreeMap::new() };
-        let mut roster = Self { parts, calendars: BTreeMap::new(), shortest };
-        roster.load_calendars(connection, business, (from, to), now).await?;
+        let kept = moved.map(|moved| moved.items.to_vec()).unwrap_or_default();
+        let mut roster = Self { parts, calendars: BTreeMap::new(), no_gap: grid.no_gap, shortest, kept };
+        let except = moved.map(|moved| moved.booking_id);
+        roster.load_calendars(connection, business, (from, to), now, except).await?;
         Ok(roster)
     }
 
@@ -80,6 +87,7 @@ impl Roster {
         business: &Business,
         (from, to): (Date, Date),
         now: Timestamp,
+        except: Option<BookingId>,
     ) -> Result<(), StoreError> {
         let masters: BTreeSet<MasterId> =
             self.parts.iter().flat_map(|part| &part.choices).map(|choice| choice.master_id).collect();
@@ -92,7 +100,7 @@ impl Roster {
         // A day more at both ends, for buffers and for clocks far from UTC.
         let start = business.zone.nearest_instant(first.at(0, 0, 0, 0)).plus(-86_400);
         let end = business.zone.nearest_instant(last.at(0, 0, 0, 0)).plus(2 * 86_400);
-        let mut busy = schedule::busy_by_master(connection, business.id, only, (start, end), now).await?;
+        let mut busy = schedule::busy_by_master(connection, business.id, only, (start, end), now, except).await?;
         for master_id in masters {
             let days = plans.days(master_id, first, last)?;
             let busy = busy.remove(&master_id).unwrap_or_default();
@@ -110,21 +118,25 @@ impl Roster {
 
     /// The free start times between two dates and two instants, in order, each with those who can serve.
     ///
-    /// With several parts, it is the first that lies on the grid, or that leaves no gap: the others only have to be free.
+    /// With several parts, it is the first that lies on the grid; what it is to leave no gaps, [`gapless`] finds out.
     pub(super) fn free(&self, grid: Grid, dates: (Date, Date), instants: (Timestamp, Timestamp)) -> Vec<Free> {
         let Some(first) = self.parts.first() else { return Vec::new() };
+        let bounds = Bounds {
+            from: dates.0,
+            to: dates.1,
+            not_before: instants.0,
+            not_after: instants.1,
+            step_minutes: grid.step_minutes,
+            mode: Mode::Grid,
+        };
+        if self.no_gap && self.parts.len() > 1 {
+            return gapless::free(self, bounds);
+        }
         let mut found: Vec<(Slot, MasterId)> = Vec::new();
         for choice in &first.choices {
             let Some(calendar) = self.calendars.get(&choice.master_id) else { continue };
-            let shortest = self.shortest.get(&choice.master_id).copied().unwrap_or_default();
-            let bounds = Bounds {
-                from: dates.0,
-                to: dates.1,
-                not_before: instants.0,
-                not_after: instants.1,
-                step_minutes: grid.step_minutes,
-                mode: if grid.no_gap { Mode::NoGap { shortest } } else { Mode::Grid },
-            };
+            let shortest = self.shortest(choice.master_id);
+            let bounds = Bounds { mode: if self.no_gap { Mode::NoGap { shortest } } else { Mode::Grid }, ..bounds };
             found.extend(calendar.start_times(choice.length, bounds).into_iter().map(|slot| (slot, choice.master_id)));
         }
         // Stable: of those who are free at one time the order stays.
@@ -141,6 +153,26 @@ impl Roster {
         free
     }
 
+    /// How long the shortest service of a master takes, in minutes.
+    pub(super) fn shortest(&self, master_id: MasterId) -> u16 {
+        self.shortest.get(&master_id).copied().unwrap_or_default()
+    }
+
+    /// When the part after this one begins, in seconds from the visit's start.
+    pub(super) fn next_offset(&self, index: usize, choice: &Choice, offset: i64) -> i64 {
+        let pause = self.parts.get(index + 1).map_or(0, |next| next.pause);
+        offset + (i64::from(choice.length.duration) + i64::from(pause)) * 60
+    }
+
+    /// Whether this master serves this in the visit that is moved.
+    fn keeps(&self, choice: &Choice) -> bool {
+        let serves = |item: &Item| {
+            item.master_id == choice.master_id
+                && choice.offer.as_ref().is_some_and(|offer| offer.service_id == item.service_id)
+        };
+        self.kept.iter().any(serves)
+    }
+
     /// For each part those who serve it in a visit that fits, if it begins at `start` with one of `first`.
     fn serving(&self, start: Timestamp, first: &[MasterId]) -> Vec<Vec<MasterId>> {
         let mut search = Search::new(self, start);
@@ -153,7 +185,7 @@ impl Roster {
                 for offset in &offsets {
                     if (index > 0 || first.contains(&choice.master_id)) && search.fits(index, choice, *offset) {
                         serves = true;
-                        next.insert(search.next_offset(index, choice, *offset));
+                        next.insert(self.next_offset(index, choice, *offset));
                     }
                 }
                 if serves {
@@ -166,8 +198,9 @@ impl Roster {
         serving
     }
 
-    /// Up to `limit` visits that are free at `start`: those first whose masters have the fewest minutes booked on its
-    /// day, and of equals those whose masters come first.
+    /// Up to `limit` visits that are free at `start`: those first in which the fewest parts change their masters, then
+    /// those that leave the fewest gaps, where there are to be none, then those whose masters have the fewest minutes
+    /// booked on its day, and of equals those whose masters come first.
     pub(super) fn visits(&self, zone: &Zone, start: Timestamp, limit: usize) -> Vec<Visit> {
         let date = zone.date(start);
         let midnight = |date: Date| zone.nearest_instant(date.at(0, 0, 0, 0));
@@ -180,7 +213,7 @@ impl Roster {
             .iter()
             .map(|part| {
                 let mut choices: Vec<_> = part.choices.iter().enumerate().collect();
-                choices.sort_by_key(|(place, choice)| (load(choice), *place));
+                choices.sort_by_key(|(place, choice)| (!self.keeps(choice), load(choice), *place));
                 choices
             })
             .collect();
@@ -190,7 +223,10 @@ impl Roster {
         complete.sort_by_cached_key(|visit| {
             let masters: BTreeSet<MasterId> = visit.iter().map(|(_, choice)| choice.master_id).collect();
             let minutes: i64 = masters.iter().filter_map(|id| booked.get(id)).sum();
-            (minutes, visit.iter().map(|(place, _)| *place).collect::<Vec<_>>())
+            let changed = visit.iter().filter(|(_, choice)| !self.keeps(choice)).count();
+            let gaps =
+                if self.no_gap { gapless::gaps(self, start, visit.iter().map(|(_, choice)| *choice)) } else { 0 };
+            (changed, gaps, minutes, visit.iter().map(|(place, _)| *place).collect::<Vec<_>>())
         });
         let offers = |visit: Vec<(usize, &Choice)>| {
             let offers = visit.into_iter().zip(&self.parts);
@@ -235,7 +271,7 @@ impl<'a> Search<'a> {
         let can = self.roster.calendars.get(&choice.master_id).is_some_and(|calendar| {
             if self.ignore_busy { calendar.is_open(at, choice.length) } else { calendar.is_free(at, choice.length) }
         });
-        can && self.rest_fits(index + 1, self.next_offset(index, choice, offset))
+        can && self.rest_fits(index + 1, self.roster.next_offset(index, choice, offset))
     }
 
     fn rest_fits(&mut self, index: usize, offset: i64) -> bool {
@@ -246,12 +282,6 @@ impl<'a> Search<'a> {
         let fits = part.choices.iter().any(|choice| self.fits(index, choice, offset));
         self.known.insert((index, offset), fits);
         fits
-    }
-
-    /// When the part after this one begins.
-    fn next_offset(&self, index: usize, choice: &Choice, offset: i64) -> i64 {
-        let pause = self.roster.parts.get(index + 1).map_or(0, |next| next.pause);
-        offset + (i64::from(choice.length.duration) + i64::from(pause)) * 60
     }
 
     /// Adds to `complete` what goes on from `begun`, until there are `limit` of them.
@@ -274,7 +304,7 @@ impl<'a> Search<'a> {
             }
             if self.fits(index, choice, offset) {
                 begun.push((*place, choice));
-                let next = self.next_offset(index, choice, offset);
+                let next = self.roster.next_offset(index, choice, offset);
                 self.collect(ordered, next, begun, limit, complete);
                 begun.pop();
             }

@@ -10,6 +10,7 @@ mod crash;
 mod delivery;
 mod idempotency;
 mod inbound;
+mod moving;
 mod people;
 mod salon;
 mod slots;

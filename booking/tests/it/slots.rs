@@ -136,6 +136,64 @@ async fn a_salon_without_gaps_offers_times_beside_visits() {
 }
 
 #[tokio::test]
+async fn each_part_leaves_no_gap_in_its_own_masters_day() {
+    on_each(async |db| {
+        let mut salon = Salon::open(&db).await;
+        salon.business.settings = serde_json::from_str(r#"{"slots": {"mode": "no_gap"}}"#).unwrap();
+        let [first, _, third] = salon.masters[..] else { panic!("three masters") };
+        let mut tx = db.begin().await.unwrap();
+        for (master_id, start, end) in [(first, 600, 800), (third, 690, 900)] {
+            let day = DayHours::new(DAY, vec![Interval::new(start, end).unwrap()]).unwrap();
+            schedule::set_date(&mut tx, salon.business.id, master_id, &day).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let times = async |salon: &Salon, parts: &[Part]| -> Vec<String> {
+            ask(salon, parts).await.iter().map(|free| free.slot.wall.strftime("%H:%M").to_string()).collect()
+        };
+        // A cut by the first master, from 10:00 to 13:20, then a manicure by the third, from 11:30 to 15:00, which is also
+        // the shortest that the third does. At 10:00 the third does not work yet; at 11:00 and later there would be too
+        // little before the manicure or after it.
+        let cut = Part { master_id: Some(first), ..any(&salon, 0) };
+        let manicure = Part { master_id: Some(third), ..any(&salon, 1) };
+        assert_eq!(times(&salon, &[cut, manicure]).await, ["10:30"]);
+        // Both by the first master are one stretch.
+        let both = [cut, Part { master_id: Some(first), ..manicure }];
+        assert_eq!(times(&salon, &both).await, ["10:00", "10:50"]);
+        // With that time of the third master taken, either the one or the other leaves a gap, and never both.
+        let taken = Item { service_id: salon.services[1], master_id: third };
+        salon.book_items("2026-01-16T11:30:00", "87771234567", &[taken], PUBLIC).await.unwrap();
+        assert_eq!(times(&salon, &[cut, manicure]).await, ["12:00", "12:20"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_is_left_without_a_gap_comes_before_who_has_less_to_do() {
+    on_each(async |db| {
+        let mut salon = Salon::open(&db).await;
+        let [first, second, _] = salon.masters[..] else { panic!("three masters") };
+        let mut tx = db.begin().await.unwrap();
+        for (master_id, start, end) in [(first, 600, 800), (second, 720, 1_080)] {
+            let day = DayHours::new(DAY, vec![Interval::new(start, end).unwrap()]).unwrap();
+            schedule::set_date(&mut tx, salon.business.id, master_id, &day).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let taken = Item { service_id: salon.services[0], master_id: second };
+        salon.book_items("2026-01-16T17:00:00", "87771234567", &[taken], PUBLIC).await.unwrap();
+        // The second master begins at 12:00; the first would be left twenty minutes after 13:00.
+        let noon = salon.business.zone.instant(DAY.at(12, 0, 0, 0)).unwrap();
+        for (mode, expected) in [("grid", [[first], [second]]), ("no_gap", [[second], [first]])] {
+            salon.business.settings = serde_json::from_str(&format!(r#"{{"slots": {{"mode": "{mode}"}}}}"#)).unwrap();
+            let (parts, now) = ([any(&salon, 0)], salon.platform.clock.now());
+            let mut connection = db.read().await.unwrap();
+            let found = slots::candidates(&mut connection, &salon.business, &parts, noon, now).await.unwrap();
+            assert_eq!(found.assignments(), expected, "{mode}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_staff_sees_past_notice_and_horizon() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;

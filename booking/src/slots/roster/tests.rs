@@ -62,9 +62,12 @@ fn choice(master: usize, part: usize, (duration, before, after): (u16, u16, u16)
     Choice { master_id, length, offer: Some(offer) }
 }
 
-/// Every choice of a master for each part that fits, by trying all: with the minute at which each part begins.
-fn all_visits<'a>(parts: &'a [PartChoices], masters: &[Minutes], start: i64) -> Vec<Vec<&'a Choice>> {
-    let mut visits: Vec<(i64, Vec<&Choice>)> = vec![(start, Vec::new())];
+/// A visit: for each part the minute at which it begins, and who serves it.
+type Tried<'a> = Vec<(i64, &'a Choice)>;
+
+/// Every choice of a master for each part that fits, by trying all.
+fn all_visits<'a>(parts: &'a [PartChoices], masters: &[Minutes], start: i64) -> Vec<Tried<'a>> {
+    let mut visits: Vec<(i64, Tried<'a>)> = vec![(start, Vec::new())];
     for (index, part) in parts.iter().enumerate() {
         let mut longer = Vec::new();
         for (end, visit) in &visits {
@@ -74,13 +77,37 @@ fn all_visits<'a>(parts: &'a [PartChoices], masters: &[Minutes], start: i64) -> 
                 let master = &masters[usize::try_from(choice.master_id.get()).unwrap()];
                 let (before, after) = (i64::from(choice.length.buffer_before), i64::from(choice.length.buffer_after));
                 if master.works(from, to) && master.is_untouched(from - before, to + after) {
-                    longer.push((to, visit.iter().copied().chain([choice]).collect()));
+                    longer.push((to, visit.iter().copied().chain([(from, choice)]).collect()));
                 }
             }
         }
         visits = longer;
     }
     visits.into_iter().map(|(_, visit)| visit).collect()
+}
+
+/// How many stretches of a visit leave a gap in their masters' days, and whether one touches its neighbour: minute by
+/// minute.
+fn stretches(visit: &Tried<'_>, masters: &[Minutes], shortest: &[u16]) -> (u32, bool) {
+    let (mut gaps, mut touches) = (0, false);
+    for stretch in visit.chunk_by(|(_, one), (_, next)| one.master_id == next.master_id) {
+        let ((from, first), (last_from, last)) = (stretch[0], stretch[stretch.len() - 1]);
+        let to = last_from + i64::from(last.length.duration);
+        let number = usize::try_from(first.master_id.get()).unwrap();
+        let (master, shortest) = (&masters[number], usize::from(shortest[number] * 5));
+        let (buffer_before, buffer_after) = (first.length.buffer_before, last.length.buffer_after);
+        let worked = |minute: i64| master.works(minute, minute + 1);
+        let taken = |minute: i64| !master.is_untouched(minute, minute + 1);
+        let free = |minute: &i64| worked(*minute) && !taken(*minute);
+        let before = (0..from).rev().take_while(free).count().saturating_sub(buffer_before.into());
+        let after = (to..i64::from(MINUTES_A_DAY)).take_while(free).count().saturating_sub(buffer_after.into());
+        gaps += u32::from(before > 0 && after > 0 && before.min(after) < shortest);
+        touches |= !worked(from - 1)
+            || taken(from - i64::from(buffer_before) - 1)
+            || !worked(to)
+            || taken(to + i64::from(buffer_after));
+    }
+    (gaps, touches)
 }
 
 proptest! {
@@ -93,6 +120,9 @@ proptest! {
             1..4,
         ),
         step in 1_u16..5,
+        no_gap in proptest::bool::ANY,
+        shortest in proptest::collection::vec(1_u16..24, 3),
+        kept in proptest::collection::vec((0_i64..3, 0_i64..3), 0..3),
     ) {
         let zone: Zone = "Asia/Almaty".parse().unwrap();
         let masters: Vec<Minutes> =
@@ -108,13 +138,22 @@ proptest! {
             })
             .collect();
         let calendars = (0_i64..).zip(&masters).map(|(id, of)| (MasterId::new(id), of.calendar(&zone))).collect();
-        let roster = Roster { parts, calendars, shortest: BTreeMap::new() };
-        let grid = Grid { step_minutes: step * 15, no_gap: false };
+        let roster = Roster {
+            parts,
+            calendars,
+            no_gap,
+            shortest: (0_i64..).zip(&shortest).map(|(id, fives)| (MasterId::new(id), fives * 5)).collect(),
+            kept: kept
+                .into_iter()
+                .map(|(part, master)| Item { service_id: ServiceId::new(part), master_id: MasterId::new(master) })
+                .collect(),
+        };
+        let grid = Grid { step_minutes: step * 15, no_gap };
         let ever = (Timestamp::from_seconds(i64::MIN), Timestamp::from_seconds(i64::MAX));
         let found = roster.free(grid, (DAY, DAY), ever);
         let midnight = zone.instant(DAY.at(0, 0, 0, 0)).unwrap();
 
-        let mut expected = Vec::new();
+        let mut offered = Vec::new();
         for start in (0..i64::from(MINUTES_A_DAY)).step_by(5) {
             // Whose grid the first part lies on.
             let on_grid = |choice: &Choice| {
@@ -122,7 +161,7 @@ proptest! {
                 let hours = hours.iter().find(|(from, to)| (i64::from(*from)..i64::from(*to)).contains(&start));
                 hours.is_some_and(|(from, _)| (start - i64::from(*from)) % i64::from(grid.step_minutes) == 0)
             };
-            let mut visits = all_visits(&roster.parts, &masters, start);
+            let visits = all_visits(&roster.parts, &masters, start);
             let at = midnight.plus(start * 60);
 
             // What a booking would try: all of them, those with the least to do first.
@@ -137,21 +176,43 @@ proptest! {
             let load = |visit: &Vec<MasterId>| {
                 visit.iter().collect::<BTreeSet<_>>().into_iter().map(taken).sum::<u64>()
             };
-            prop_assert!(tried.is_sorted_by_key(|visit| (load(visit), visit.clone())), "{tried:?}");
+            let of_masters = |visit: &Vec<MasterId>| {
+                let same = |tried: &&Tried<'_>| tried.iter().map(|(_, choice)| choice.master_id).eq(visit.iter().copied());
+                visits.iter().find(same).unwrap()
+            };
+            let rank = |visit: &Vec<MasterId>| {
+                let tried = of_masters(visit);
+                let kept = |part: i64, master_id: MasterId| {
+                    roster.kept.contains(&Item { service_id: ServiceId::new(part), master_id })
+                };
+                let changed = (0_i64..).zip(visit).filter(|(part, master_id)| !kept(*part, **master_id)).count();
+                let gaps = if no_gap { stretches(tried, &masters, &shortest).0 } else { 0 };
+                (changed, gaps, load(visit), visit.clone())
+            };
+            prop_assert!(tried.is_sorted_by_key(rank), "{tried:?}");
             let mut all: Vec<Vec<MasterId>> =
-                visits.iter().map(|visit| visit.iter().map(|choice| choice.master_id).collect()).collect();
+                visits.iter().map(|visit| visit.iter().map(|(_, choice)| choice.master_id).collect()).collect();
             tried.sort();
             all.sort();
             prop_assert_eq!(tried, all);
 
-            visits.retain(|visit| on_grid(visit[0]));
-            if !visits.is_empty() {
-                let of_part = |part: usize| {
-                    let masters: BTreeSet<_> = visits.iter().map(|visit| visit[part].master_id).collect();
-                    masters.into_iter().collect::<Vec<_>>()
-                };
-                expected.push((at, (0..roster.parts.len()).map(of_part).collect::<Vec<_>>()));
+            for visit in visits {
+                let (gaps, touches) = if no_gap { stretches(&visit, &masters, &shortest) } else { (0, false) };
+                if on_grid(visit[0].1) || touches {
+                    offered.push((gaps, at, visit));
+                }
             }
+        }
+        // Of the day those that leave the fewest gaps.
+        let fewest = offered.iter().map(|(gaps, ..)| *gaps).min();
+        offered.retain(|(gaps, ..)| Some(*gaps) == fewest);
+        let mut expected = Vec::new();
+        for of_time in offered.chunk_by(|(_, one, _), (_, next, _)| one == next) {
+            let of_part = |part: usize| {
+                let masters: BTreeSet<_> = of_time.iter().map(|(.., visit)| visit[part].1.master_id).collect();
+                masters.into_iter().collect::<Vec<_>>()
+            };
+            expected.push((of_time[0].1, (0..roster.parts.len()).map(of_part).collect::<Vec<_>>()));
         }
         let found: Vec<_> = found.into_iter().map(|free| (free.slot.at, free.masters)).collect();
         prop_assert_eq!(found, expected);
