@@ -14,7 +14,7 @@ use crate::audit::{self, Change};
 use crate::id::BusinessId;
 use crate::localized::Localized;
 use crate::platform::Platform;
-use crate::schedule::{Attempt, AttemptError, BrokenVisit, Intent, Outcome};
+use crate::schedule::{Attempt, AttemptError, Broken, Intent, Outcome, Scope};
 use crate::store::{StoreError, from_store, text_enum};
 
 /// Kazakhstan's days off in 2026, with those that were moved. Source: the government's calendar as published by
@@ -127,8 +127,8 @@ pub enum HolidayError {
     #[error("the date is no holiday")]
     NotFound,
     /// It would break visits, and nobody confirmed that.
-    #[error("the change would break {} visits", .0.len())]
-    Breaks(Vec<BrokenVisit>),
+    #[error("the change would break {} visits", .0.count)]
+    Breaks(Broken),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -180,7 +180,7 @@ pub async fn decide(
     intent: Intent,
 ) -> Result<Outcome, HolidayError> {
     let business_id = staff.business.id;
-    let mut attempt = Attempt::begin(platform, staff, None).await?;
+    let mut attempt = Attempt::begin(platform, staff, Scope::Business).await?;
     let tx = &mut attempt.tx;
     let decided = decided(tx, business_id, date.year()).await?;
     let before = decided.iter().find(|(decided, _)| *decided == date).map(|(_, state)| *state);

@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 use crate::id::{MasterId, ServiceId, UserId};
 use crate::name::Name;
 use crate::platform::Platform;
-use crate::schedule::{Attempt, AttemptError, BrokenVisit, Intent, Outcome};
+use crate::schedule::{Attempt, AttemptError, Broken, Intent, Outcome, Scope};
 use crate::service;
 use crate::store::{StoreError, from_store};
 
@@ -114,8 +114,8 @@ pub enum MasterError {
     #[error("the order does not name each master once")]
     Order,
     /// It would break visits, and nobody confirmed that.
-    #[error("the change would break {} visits", .0.len())]
-    Breaks(Vec<BrokenVisit>),
+    #[error("the change would break {} visits", .0.count)]
+    Breaks(Broken),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -167,7 +167,7 @@ pub async fn change(
     intent: Intent,
 ) -> Result<Outcome, MasterError> {
     let business_id = staff.business.id;
-    let mut attempt = Attempt::begin(platform, staff, Some(id)).await?;
+    let mut attempt = Attempt::begin(platform, staff, Scope::Master(id)).await?;
     let tx = &mut attempt.tx;
     let before = find(tx, business_id, id).await?.ok_or(MasterError::NotFound)?;
     check_user(tx, staff, fields, Some(&before)).await?;
@@ -180,6 +180,10 @@ pub async fn change(
     };
     if let Some((old, new)) = differences(&before.audited(), &after.audited()) {
         record(tx, staff, id, action, Some(old), Some(new), attempt.now).await?;
+    }
+    if before.name != after.name {
+        // Reminders that are planned name them.
+        crate::booking::replan_all(tx, business_id).await?;
     }
     Ok(attempt.finish(intent).await?)
 }
@@ -195,7 +199,8 @@ pub async fn archive(platform: &Platform, staff: &Staff, id: MasterId, intent: I
     change(platform, staff, id, &fields, intent).await
 }
 
-/// Sets what a master offers, in the place of what they did. Visits that are booked stay as they are.
+/// Sets what a master offers, in the place of what they did. Visits that are booked stay as they are; a service for which
+/// there are some is taken from the master only when `intent` says so.
 ///
 /// # Errors
 ///
@@ -205,12 +210,14 @@ pub async fn set_services(
     staff: &Staff,
     id: MasterId,
     services: &[MasterService],
-) -> Result<Master, MasterError> {
+    intent: Intent,
+) -> Result<Outcome, MasterError> {
     let business_id = staff.business.id;
-    let mut tx = platform.db.begin().await?;
-    let before = find(&mut tx, business_id, id).await?.ok_or(MasterError::NotFound)?;
-    let known: Vec<ServiceId> = service::list(&mut tx, business_id).await?.iter().map(|service| service.id).collect();
-    store::offer_nothing(&mut tx, business_id, id).await?;
+    let mut attempt = Attempt::begin(platform, staff, Scope::Master(id)).await?;
+    let tx = &mut attempt.tx;
+    let before = find(tx, business_id, id).await?.ok_or(MasterError::NotFound)?;
+    let known: Vec<ServiceId> = service::list(tx, business_id).await?.iter().map(|service| service.id).collect();
+    store::offer_nothing(tx, business_id, id).await?;
     for (place, service) in services.iter().enumerate() {
         service.check()?;
         if !known.contains(&service.service_id) {
@@ -219,14 +226,13 @@ pub async fn set_services(
         if services.iter().take(place).any(|other| other.service_id == service.service_id) {
             return Err(MasterError::Twice);
         }
-        offer(&mut tx, business_id, id, service).await?;
+        offer(tx, business_id, id, service).await?;
     }
-    let after = find(&mut tx, business_id, id).await?.ok_or(MasterError::NotFound)?;
+    let after = find(tx, business_id, id).await?.ok_or(MasterError::NotFound)?;
     if let Some((old, new)) = differences(&before.audited(), &after.audited()) {
-        record(&mut tx, staff, id, "update", Some(old), Some(new), platform.clock.now()).await?;
+        record(tx, staff, id, "update", Some(old), Some(new), attempt.now).await?;
     }
-    tx.commit().await?;
-    Ok(after)
+    Ok(attempt.finish(intent).await?)
 }
 
 /// Puts the masters in another order, which names each of them once.

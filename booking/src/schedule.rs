@@ -10,8 +10,8 @@ mod read;
 mod store;
 mod time_off;
 
-pub(crate) use attempt::Attempt;
-pub use attempt::{AttemptError, BrokenVisit, Intent, Outcome};
+pub(crate) use attempt::{Attempt, Scope};
+pub use attempt::{AttemptError, Broken, BrokenVisit, Intent, MOST_BROKEN, Outcome};
 pub(crate) use busy::busy_by_master;
 pub use busy::{LONGEST_BUSY, busy};
 pub(crate) use hours::{Plans, hours_sql, load};
@@ -92,8 +92,8 @@ pub enum ScheduleError {
     #[error("time off ends after it begins, within two years")]
     TimeOffRange,
     /// It would break visits, and nobody confirmed that.
-    #[error("the change would break {} visits", .0.len())]
-    Breaks(Vec<BrokenVisit>),
+    #[error("the change would break {} visits", .0.count)]
+    Breaks(Broken),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -123,7 +123,7 @@ pub async fn change(
 ) -> Result<Outcome, ScheduleError> {
     change.check()?;
     let business_id = staff.business.id;
-    let mut attempt = Attempt::begin(platform, staff, Some(master_id)).await?;
+    let mut attempt = Attempt::begin(platform, staff, Scope::Master(master_id)).await?;
     let tx = &mut attempt.tx;
     if !master::exists(tx, business_id, master_id).await? {
         return Err(ScheduleError::UnknownMaster);

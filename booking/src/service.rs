@@ -1,6 +1,7 @@
 //! What is booked: the catalogue's services, with their texts per language.
 //!
-//! A change touches only what is booked afterwards: a visit keeps the price and the length it was booked with. A service
+//! A visit keeps the price and the length it was booked with. The name and the windows for cancelling and moving are the
+//! service's own: a change of them holds for visits that are booked, too, and their reminders are planned anew. A service
 //! is never deleted, only archived: visits go on naming it.
 
 mod store;
@@ -18,6 +19,7 @@ use crate::id::ServiceId;
 use crate::localized::Localized;
 use crate::name::{Name, Notes};
 use crate::platform::Platform;
+use crate::schedule::{Attempt, AttemptError, Broken, Intent, Outcome, Scope};
 use crate::store::{StoreError, from_store};
 
 /// The most services of a business, archived ones included.
@@ -85,11 +87,23 @@ pub enum ServiceError {
     /// An order does not name each service once.
     #[error("the order does not name each service once")]
     Order,
+    /// It would break visits, and nobody confirmed that.
+    #[error("the change would break {} visits", .0.count)]
+    Breaks(Broken),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 from_store!(ServiceError);
+
+impl From<AttemptError> for ServiceError {
+    fn from(error: AttemptError) -> Self {
+        match error {
+            AttemptError::Breaks(visits) => Self::Breaks(visits),
+            AttemptError::Store(error) => Self::Store(error),
+        }
+    }
+}
 
 impl ServiceFields {
     /// A service with a price in tiyn and a length, that can be booked at once and up to 90 days ahead.
@@ -186,7 +200,7 @@ pub(crate) async fn write_new(
     find(tx, business.id, id).await?.ok_or(ServiceError::NotFound)
 }
 
-/// Changes a service, or archives it, or takes it back.
+/// Changes a service, or archives it, or takes it back. One with visits to come is archived only when `intent` says so.
 ///
 /// # Errors
 ///
@@ -196,12 +210,14 @@ pub async fn change(
     staff: &Staff,
     id: ServiceId,
     fields: &ServiceFields,
-) -> Result<Service, ServiceError> {
+    intent: Intent,
+) -> Result<Outcome, ServiceError> {
     fields.check()?;
     let business = &staff.business;
-    let mut tx = platform.db.begin().await?;
-    let before = find(&mut tx, business.id, id).await?.ok_or(ServiceError::NotFound)?;
-    store::update(&mut tx, business.id, business.language, id, fields).await?;
+    let mut attempt = Attempt::begin(platform, staff, Scope::Service(id)).await?;
+    let tx = &mut attempt.tx;
+    let before = find(tx, business.id, id).await?.ok_or(ServiceError::NotFound)?;
+    store::update(tx, business.id, business.language, id, fields).await?;
     let action = match (before.fields.active, fields.active) {
         (true, false) => "archive",
         (false, true) => "restore",
@@ -209,11 +225,14 @@ pub async fn change(
     };
     if let Some((old, new)) = differences(&before.fields.audited(), &fields.audited()) {
         let change = Change { entity: "service", entity_id: id.get(), action, old: Some(old), new: Some(new) };
-        audit::record(&mut tx, Some(business.id), &staff.access.origin, &change, platform.clock.now()).await?;
+        audit::record(tx, Some(business.id), &staff.access.origin, &change, attempt.now).await?;
     }
-    let service = find(&mut tx, business.id, id).await?.ok_or(ServiceError::NotFound)?;
-    tx.commit().await?;
-    Ok(service)
+    let told = |fields: &ServiceFields| (fields.name.clone(), fields.cancel_hours, fields.move_hours);
+    if told(&before.fields) != told(fields) {
+        // Reminders that are planned say what is booked, and in a tenant's own words also until when it can be cancelled.
+        crate::booking::replan_all(tx, business.id).await?;
+    }
+    Ok(attempt.finish(intent).await?)
 }
 
 /// Archives a service: it can no longer be booked, and visits that are booked stay.
@@ -221,10 +240,15 @@ pub async fn change(
 /// # Errors
 ///
 /// [`ServiceError`].
-pub async fn archive(platform: &Platform, staff: &Staff, id: ServiceId) -> Result<Service, ServiceError> {
+pub async fn archive(
+    platform: &Platform,
+    staff: &Staff,
+    id: ServiceId,
+    intent: Intent,
+) -> Result<Outcome, ServiceError> {
     let found = find(&mut platform.db.read().await?, staff.business.id, id).await?;
     let fields = found.ok_or(ServiceError::NotFound)?.fields;
-    change(platform, staff, id, &ServiceFields { active: false, ..fields }).await
+    change(platform, staff, id, &ServiceFields { active: false, ..fields }, intent).await
 }
 
 /// Puts the services in another order, which names each of them once.

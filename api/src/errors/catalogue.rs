@@ -5,7 +5,7 @@ use booking::availability::IntervalError;
 use booking::catalogue::OutOfRange;
 use booking::holiday::HolidayError;
 use booking::master::MasterError;
-use booking::schedule::{BrokenVisit, ScheduleError};
+use booking::schedule::{Broken, ScheduleError};
 use booking::service::ServiceError;
 use booking::slots::MOST_DAYS;
 use booking::template::{MOST_NEW_MASTERS, TemplateError};
@@ -20,17 +20,18 @@ impl From<OutOfRange> for ApiError {
     }
 }
 
-impl From<ServiceError> for ApiError {
-    fn from(error: ServiceError) -> Self {
-        match error {
-            ServiceError::NotFound => Self::new(ProblemKind::ServiceNotFound),
-            ServiceError::NoName => Self::field("name", "field-empty", Vec::new()),
-            ServiceError::Range(error) => error.into(),
-            ServiceError::TooMany => Self::new(ProblemKind::CatalogueFull),
-            ServiceError::Order => Self::field("service_ids", "order-invalid", Vec::new()),
-            ServiceError::Store(error) => error.into(),
-            _ => Self::caused(ProblemKind::Internal, &error),
-        }
+/// A refused change of a service.
+#[must_use]
+pub fn service(error: ServiceError, staff: &Staff) -> ApiError {
+    match error {
+        ServiceError::NotFound => ApiError::new(ProblemKind::ServiceNotFound),
+        ServiceError::NoName => ApiError::field("name", "field-empty", Vec::new()),
+        ServiceError::Range(error) => error.into(),
+        ServiceError::TooMany => ApiError::new(ProblemKind::CatalogueFull),
+        ServiceError::Order => ApiError::field("service_ids", "order-invalid", Vec::new()),
+        ServiceError::Breaks(visits) => breaks(&visits, staff),
+        ServiceError::Store(error) => error.into(),
+        _ => ApiError::caused(ProblemKind::Internal, &error),
     }
 }
 
@@ -107,8 +108,8 @@ impl From<TemplateError> for ApiError {
     }
 }
 
-fn breaks(visits: &[BrokenVisit], staff: &Staff) -> ApiError {
+fn breaks(broken: &Broken, staff: &Staff) -> ApiError {
     ApiError::new(ProblemKind::BreaksVisits)
-        .with("count", visits.len().to_string())
-        .with_visits(BrokenVisitOut::all(visits, staff))
+        .with("count", broken.count.to_string())
+        .with_visits(broken.count, BrokenVisitOut::first(broken, staff))
 }

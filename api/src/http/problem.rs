@@ -51,7 +51,11 @@ pub struct Problem {
     /// The client who has the number, where that was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<i64>,
-    /// The visits that a change would break, where it was refused for them.
+    /// How many parts of visits a change would break, where it was refused for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
+    pub visits_count: Option<usize>,
+    /// The first of them in the order of their times, 100 at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub visits: Vec<BrokenVisitOut>,
 }
@@ -301,6 +305,7 @@ struct Beside {
     sent_version: Option<i64>,
     current: Option<serde_json::Value>,
     client_id: Option<i64>,
+    visits_count: Option<usize>,
     visits: Vec<BrokenVisitOut>,
 }
 
@@ -372,10 +377,12 @@ impl ApiError {
         self
     }
 
-    /// Adds the visits that the change would break.
+    /// Adds how many visits the change would break, and the first of them.
     #[must_use]
-    pub fn with_visits(mut self, visits: Vec<BrokenVisitOut>) -> Self {
-        self.beside().visits = visits;
+    pub fn with_visits(mut self, count: usize, visits: Vec<BrokenVisitOut>) -> Self {
+        let beside = self.beside();
+        beside.visits_count = Some(count);
+        beside.visits = visits;
         self
     }
 
@@ -421,6 +428,7 @@ impl ApiError {
             sent_version: beside.sent_version,
             current: beside.current,
             client_id: beside.client_id,
+            visits_count: beside.visits_count,
             visits: beside.visits,
         };
         let mut response = (status, Json(problem)).into_response();

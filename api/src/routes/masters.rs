@@ -97,6 +97,17 @@ pub struct OwnMasterOut {
     services: Vec<MasterServiceBody>,
 }
 
+/// What became of a change of what a master offers.
+#[derive(Serialize, ToSchema)]
+pub struct MasterChangeOut {
+    /// The master as they are now.
+    #[serde(flatten)]
+    master: OwnMasterOut,
+    /// What became of the change.
+    #[serde(flatten)]
+    change: ChangeOut,
+}
+
 /// Another order of the masters.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -227,11 +238,13 @@ async fn archive_master(
 }
 
 /// Sets what a master offers, with their own times and prices where they differ. Visits that are booked stay.
+///
+/// Taking a service with visits to come from them answers 409 `breaks-visits` with a list of them, unless it is confirmed.
 #[utoipa::path(
     put, path = "/api/v1/masters/{master_id}/services", tag = "catalogue", security(("bearer" = [])),
-    params(("master_id" = i64, Path, description = "The master")), request_body = MasterServicesIn,
+    params(("master_id" = i64, Path, description = "The master"), ChangeQuery), request_body = MasterServicesIn,
     responses(
-        (status = 200, body = OwnMasterOut),
+        (status = 200, body = MasterChangeOut),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -239,12 +252,17 @@ async fn set_services_of_master(
     State(platform): State<Platform>,
     manager: Manager<CatalogueWrite>,
     Path(id): Path<String>,
+    Query(query): Query<ChangeQuery>,
     Json(form): Json<MasterServicesIn>,
-) -> Result<axum::Json<OwnMasterOut>, ApiError> {
+) -> Result<axum::Json<MasterChangeOut>, ApiError> {
+    let id = master_id(&id)?;
     let services: Vec<MasterService> = form.services.iter().map(MasterServiceBody::read).collect();
-    let changed = master::set_services(&platform, &manager, master_id(&id)?, &services).await;
-    let changed = changed.map_err(|error| errors::catalogue::master(error, &manager))?;
-    Ok(axum::Json(OwnMasterOut::new(&changed)))
+    let outcome = master::set_services(&platform, &manager, id, &services, query.intent()).await;
+    let outcome = outcome.map_err(|error| errors::catalogue::master(error, &manager))?;
+    let found = master::find(&mut platform.db.read().await?, manager.business.id, id).await?;
+    let master = found.ok_or(ApiError::new(ProblemKind::MasterNotFound))?;
+    let change = ChangeOut::new(&outcome, &manager);
+    Ok(axum::Json(MasterChangeOut { master: OwnMasterOut::new(&master), change }))
 }
 
 /// Reads the number of a master in a path.

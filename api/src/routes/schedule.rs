@@ -52,7 +52,10 @@ pub struct ChangeQuery {
 pub struct ChangeOut {
     /// Whether it was made.
     changed: bool,
-    /// The visits that it breaks: they stay, and somebody has to move them or call them off.
+    /// How many parts of visits it breaks.
+    breaks_count: usize,
+    /// The first of them in the order of their times, 100 at most: they stay, and somebody has to move them or call them
+    /// off. The others are in the list of the master's bookings.
     breaks_visits: Vec<BrokenVisitOut>,
 }
 
@@ -375,7 +378,11 @@ impl ChangeQuery {
 
 impl ChangeOut {
     pub(super) fn new(outcome: &Outcome, staff: &Staff) -> Self {
-        Self { changed: outcome.changed, breaks_visits: BrokenVisitOut::all(&outcome.broken, staff) }
+        Self {
+            changed: outcome.changed,
+            breaks_count: outcome.broken.count,
+            breaks_visits: BrokenVisitOut::first(&outcome.broken, staff),
+        }
     }
 }
 

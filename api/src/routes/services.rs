@@ -2,13 +2,15 @@
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use booking::access::Staff;
 use booking::availability::VisitLength;
 use booking::id::ServiceId;
 use booking::language::Language;
 use booking::localized::Localized;
 use booking::name::NameError;
 use booking::platform::Platform;
-use booking::service::{self, Service, ServiceFields};
+use booking::schedule::Outcome;
+use booking::service::{self, Service, ServiceError, ServiceFields};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,10 +18,11 @@ use utoipa_axum::routes;
 
 use crate::authority::{CatalogueRead, CatalogueWrite, Manager, Tenant};
 use crate::errors;
-use crate::http::extract::Json;
+use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::input;
 use crate::money;
+use crate::routes::schedule::{ChangeOut, ChangeQuery};
 use crate::state::AppState;
 
 /// The routes of this resource.
@@ -146,6 +149,17 @@ pub struct OwnServiceOut {
     active: bool,
 }
 
+/// What became of a change of a service.
+#[derive(Serialize, ToSchema)]
+pub struct ServiceChangeOut {
+    /// The service as it is now.
+    #[serde(flatten)]
+    service: OwnServiceOut,
+    /// What became of the change.
+    #[serde(flatten)]
+    change: ChangeOut,
+}
+
 /// Another order of the services.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -191,7 +205,8 @@ async fn create_service(
     manager: Manager<CatalogueWrite>,
     Json(form): Json<ServiceIn>,
 ) -> Result<(StatusCode, axum::Json<OwnServiceOut>), ApiError> {
-    let service = service::add(&platform, &manager, &form.fields()?).await?;
+    let service = service::add(&platform, &manager, &form.fields()?).await;
+    let service = service.map_err(|error| errors::catalogue::service(error, &manager))?;
     Ok((StatusCode::CREATED, axum::Json(OwnServiceOut::new(&service))))
 }
 
@@ -209,7 +224,8 @@ async fn order_services(
     Json(form): Json<ServiceOrderIn>,
 ) -> Result<axum::Json<OwnServicesOut>, ApiError> {
     let order: Vec<ServiceId> = form.service_ids.into_iter().map(ServiceId::new).collect();
-    let services = service::reorder(&platform, &manager, &order).await?;
+    let services = service::reorder(&platform, &manager, &order).await;
+    let services = services.map_err(|error| errors::catalogue::service(error, &manager))?;
     Ok(axum::Json(OwnServicesOut::new(&services)))
 }
 
@@ -232,12 +248,15 @@ async fn show_service(
     Ok(axum::Json(OwnServiceOut::new(&service)))
 }
 
-/// Changes a service: what the body leaves out is as in a new one. Visits that are booked keep their price and length.
+/// Changes a service: what the body leaves out is as in a new one. Visits that are booked keep their price and length; the
+/// name and the windows for cancelling and moving hold for them too, and their reminders follow soon.
+///
+/// Archiving one with visits to come answers 409 `breaks-visits` with a list of them, unless it is confirmed.
 #[utoipa::path(
     put, path = "/api/v1/services/{service_id}", tag = "catalogue", security(("bearer" = [])),
-    params(("service_id" = i64, Path, description = "The service")), request_body = ServiceIn,
+    params(("service_id" = i64, Path, description = "The service"), ChangeQuery), request_body = ServiceIn,
     responses(
-        (status = 200, body = OwnServiceOut),
+        (status = 200, body = ServiceChangeOut),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -245,18 +264,22 @@ async fn change_service(
     State(platform): State<Platform>,
     manager: Manager<CatalogueWrite>,
     Path(id): Path<String>,
+    Query(query): Query<ChangeQuery>,
     Json(form): Json<ServiceIn>,
-) -> Result<axum::Json<OwnServiceOut>, ApiError> {
-    let service = service::change(&platform, &manager, service_id(&id)?, &form.fields()?).await?;
-    Ok(axum::Json(OwnServiceOut::new(&service)))
+) -> Result<axum::Json<ServiceChangeOut>, ApiError> {
+    let id = service_id(&id)?;
+    let outcome = service::change(&platform, &manager, id, &form.fields()?, query.intent()).await;
+    changed(&platform, &manager, id, outcome).await
 }
 
-/// Archives a service: it can no longer be booked, and visits that are booked stay.
+/// Archives a service: it can no longer be booked.
+///
+/// With visits to come it answers 409 `breaks-visits` with a list of them, unless it is confirmed; then they stay.
 #[utoipa::path(
     delete, path = "/api/v1/services/{service_id}", tag = "catalogue", security(("bearer" = [])),
-    params(("service_id" = i64, Path, description = "The service")),
+    params(("service_id" = i64, Path, description = "The service"), ChangeQuery),
     responses(
-        (status = 200, body = OwnServiceOut),
+        (status = 200, body = ServiceChangeOut),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -264,9 +287,24 @@ async fn archive_service(
     State(platform): State<Platform>,
     manager: Manager<CatalogueWrite>,
     Path(id): Path<String>,
-) -> Result<axum::Json<OwnServiceOut>, ApiError> {
-    let service = service::archive(&platform, &manager, service_id(&id)?).await?;
-    Ok(axum::Json(OwnServiceOut::new(&service)))
+    Query(query): Query<ChangeQuery>,
+) -> Result<axum::Json<ServiceChangeOut>, ApiError> {
+    let id = service_id(&id)?;
+    let outcome = service::archive(&platform, &manager, id, query.intent()).await;
+    changed(&platform, &manager, id, outcome).await
+}
+
+/// What became of a change, with the service as it is now.
+async fn changed(
+    platform: &Platform,
+    staff: &Staff,
+    id: ServiceId,
+    outcome: Result<Outcome, ServiceError>,
+) -> Result<axum::Json<ServiceChangeOut>, ApiError> {
+    let outcome = outcome.map_err(|error| errors::catalogue::service(error, staff))?;
+    let found = service::find(&mut platform.db.read().await?, staff.business.id, id).await?;
+    let service = found.ok_or(ApiError::new(ProblemKind::ServiceNotFound))?;
+    Ok(axum::Json(ServiceChangeOut { service: OwnServiceOut::new(&service), change: ChangeOut::new(&outcome, staff) }))
 }
 
 fn service_id(text: &str) -> Result<ServiceId, ApiError> {

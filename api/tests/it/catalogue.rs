@@ -122,6 +122,29 @@ async fn a_change_that_breaks_visits_answers_409_with_them() {
 }
 
 #[tokio::test]
+async fn taking_what_is_booked_from_the_catalogue_asks_first() {
+    let api = TestApi::start().await;
+    let token = api.login(OWNER).await;
+    let booked = api.post("/api/v1/public/booking", visit("2026-01-13T19:00:00")).await;
+    let others = json!({ "services": [{ "service_id": 2 }, { "service_id": 3 }, { "service_id": 4 }] });
+    let path = "/api/v1/masters/1/services";
+    let refused = put(&api, &token, path, others.clone()).await;
+    assert_eq!((refused.status, &refused.body["code"]), (StatusCode::CONFLICT, &json!("breaks-visits")));
+    assert_eq!(refused.body["visits_count"], 1);
+    assert_eq!(refused.body["visits"][0]["booking_id"], booked.body["booking_id"]);
+    let tried = put(&api, &token, &format!("{path}?dry_run=true"), others).await;
+    assert_eq!((&tried.body["changed"], &tried.body["breaks_count"]), (&json!(false), &json!(1)), "{tried:?}");
+    assert_eq!(tried.body["services"].as_array().map(Vec::len), Some(4), "the master as they are");
+    let path = "/api/v1/services/1";
+    let refused = api.request(Method::DELETE, path, Some(&token), None).await;
+    assert_eq!((refused.status, &refused.body["code"]), (StatusCode::CONFLICT, &json!("breaks-visits")));
+    let archived = api.request(Method::DELETE, &format!("{path}?confirm=true"), Some(&token), None).await;
+    assert_eq!((archived.status, &archived.body["active"]), (StatusCode::OK, &json!(false)));
+    assert_eq!((&archived.body["changed"], &archived.body["breaks_count"]), (&json!(true), &json!(1)));
+    assert_eq!(archived.body["breaks_visits"][0]["booking_id"], booked.body["booking_id"]);
+}
+
+#[tokio::test]
 async fn one_tap_closes_a_day_and_the_times_are_gone() {
     let api = TestApi::start().await;
     let token = api.login(OWNER).await;

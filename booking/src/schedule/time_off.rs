@@ -12,7 +12,7 @@ use crate::id::{BusinessId, MasterId, TimeOffId};
 use crate::master;
 use crate::name::Notes;
 use crate::platform::Platform;
-use crate::schedule::{Attempt, Intent, Outcome, ScheduleError};
+use crate::schedule::{Attempt, Intent, Outcome, ScheduleError, Scope};
 use crate::store::{StoreError, text_enum};
 
 /// The longest time off, in days: two years.
@@ -80,7 +80,7 @@ pub async fn add_time_off(
 ) -> Result<(Option<TimeOffId>, Outcome), ScheduleError> {
     check(new)?;
     let business_id = staff.business.id;
-    let mut attempt = Attempt::begin(platform, staff, new.master_id).await?;
+    let mut attempt = Attempt::begin(platform, staff, new.master_id.map_or(Scope::Business, Scope::Master)).await?;
     let tx = &mut attempt.tx;
     if let Some(master_id) = new.master_id
         && !master::exists(tx, business_id, master_id).await?

@@ -2,6 +2,7 @@
 
 use booking::access::{Access, Origin, Staff};
 use booking::availability::{DayHours, Interval, VisitLength};
+use booking::booking::{NewBooking, Party, Source, create, find};
 use booking::business;
 use booking::holiday::{self, HolidayError, HolidayState};
 use booking::id::{MasterId, ServiceId, TimeOffId};
@@ -9,11 +10,13 @@ use booking::language::Language;
 use booking::localized::Localized;
 use booking::master::{self, MasterError, MasterFields, MasterService};
 use booking::name::Notes;
+use booking::outbox::{self, MessageKind, MessageState};
 use booking::schedule::{
-    self, Intent, NewTimeOff, ScheduleChange, ScheduleError, ShiftPattern, TimeOffKind, WeeklyInterval,
+    self, Intent, MOST_BROKEN, NewTimeOff, ScheduleChange, ScheduleError, ShiftPattern, TimeOffKind, WeeklyInterval,
 };
 use booking::service::{self, ServiceError, ServiceFields};
 use booking::settings::Switches;
+use booking::slots::Part;
 use booking::template::{self, Template, TemplateError};
 use booking::user::{self, Credentials, LoginName, Registration, Role};
 use db::testing::on_each;
@@ -97,7 +100,8 @@ async fn a_service_is_written_changed_ordered_and_archived() {
         assert_eq!((added.fields.clone(), added.position, added.name.as_str()), (wanted.clone(), 4, "Массаж"));
 
         let cheaper = ServiceFields { price_tiyn: 800_000, ..wanted.clone() };
-        let changed = service::change(&salon.platform, &staff, added.id, &cheaper).await.unwrap();
+        assert!(service::change(&salon.platform, &staff, added.id, &cheaper, Intent::Ask).await.unwrap().changed);
+        let changed = service::find(&mut db.read().await.unwrap(), salon.business.id, added.id).await.unwrap().unwrap();
         assert_eq!(changed.fields.price_tiyn, 800_000);
         let log = audited(&salon, "service").await;
         assert_eq!(log.len(), 2);
@@ -115,9 +119,10 @@ async fn a_service_is_written_changed_ordered_and_archived() {
         let refused = service::reorder(&salon.platform, &staff, &twice).await;
         assert!(matches!(refused, Err(ServiceError::Order)), "{refused:?}");
 
-        let archived = service::archive(&salon.platform, &staff, added.id).await.unwrap();
-        assert!(!archived.fields.active);
+        assert!(service::archive(&salon.platform, &staff, added.id, Intent::Ask).await.unwrap().changed);
         let mut connection = db.read().await.unwrap();
+        let archived = service::find(&mut connection, salon.business.id, added.id).await.unwrap().unwrap();
+        assert!(!archived.fields.active);
         assert_eq!(service::active(&mut connection, salon.business.id).await.unwrap().len(), 4);
         assert_eq!(service::list(&mut connection, salon.business.id).await.unwrap().len(), 5);
         assert_eq!(
@@ -161,7 +166,7 @@ async fn a_new_price_touches_only_new_visits() {
         let service = service::find(&mut db.read().await.unwrap(), salon.business.id, salon.services[0]).await;
         let fields = service.unwrap().unwrap().fields;
         let dearer = ServiceFields { price_tiyn: 600_000, ..fields };
-        service::change(&salon.platform, &staff, salon.services[0], &dearer).await.unwrap();
+        service::change(&salon.platform, &staff, salon.services[0], &dearer, Intent::Ask).await.unwrap();
         let after = salon.book("2026-01-16T12:00:00", "87771234567").await.unwrap();
         assert_eq!((before.price_tiyn, after.price_tiyn), (500_000, 600_000));
         let kept = booking::booking::find(&mut db.read().await.unwrap(), salon.business.id, before.id).await;
@@ -184,8 +189,9 @@ async fn a_master_has_their_own_times_prices_and_buffers() {
             buffer_after_minutes: Some(10),
             ..salon.services[0].into()
         };
-        let set =
-            async |services: &[MasterService]| master::set_services(&salon.platform, &staff, anna.id, services).await;
+        let set = async |services: &[MasterService]| {
+            master::set_services(&salon.platform, &staff, anna.id, services, Intent::Ask).await
+        };
         set(&[own.clone(), salon.services[3].into()]).await.unwrap();
         let mut connection = db.read().await.unwrap();
         let offer = master::offered(&mut connection, salon.business.id, anna.id, salon.services[0]).await;
@@ -252,8 +258,8 @@ async fn a_change_that_breaks_visits_lists_them_first() {
         let before = weekly().await;
         let refused = set(Intent::Ask).await.unwrap_err();
         let ScheduleError::Breaks(broken) = refused else { panic!("{refused:?}") };
-        assert_eq!(broken.len(), 1);
-        assert_eq!((broken[0].booking_id, broken[0].first_name.as_str()), (visit.id, "Данияр"));
+        assert_eq!((broken.count, broken.visits.len()), (1, 1));
+        assert_eq!((broken.visits[0].booking_id, broken.visits[0].first_name.as_str()), (visit.id, "Данияр"));
         let tried = set(Intent::DryRun).await.unwrap();
         assert_eq!((tried.changed, &tried.broken), (false, &broken));
         assert_eq!(weekly().await, before);
@@ -265,7 +271,7 @@ async fn a_change_that_breaks_visits_lists_them_first() {
         // The visit stays, and is not broken a second time.
         let found = booking::booking::find(&mut db.read().await.unwrap(), salon.business.id, visit.id).await;
         assert!(found.unwrap().unwrap().state.is_live());
-        assert_eq!(set(Intent::Ask).await.unwrap().broken, []);
+        assert_eq!(set(Intent::Ask).await.unwrap().broken.count, 0);
     })
     .await;
 }
@@ -342,7 +348,7 @@ async fn closing_a_day_of_the_salon_breaks_everybodys_visits_and_frees_no_times(
             reason: &reason,
         };
         let refused = schedule::add_time_off(&salon.platform, &staff, &off, Intent::Ask).await;
-        assert!(matches!(refused, Err(ScheduleError::Breaks(ref visits)) if visits.len() == 2), "{refused:?}");
+        assert!(matches!(refused, Err(ScheduleError::Breaks(ref visits)) if visits.count == 2), "{refused:?}");
         schedule::add_time_off(&salon.platform, &staff, &off, Intent::Confirmed).await.unwrap();
         assert!(salon.free(salon.cut(), DAY).await.is_empty());
         let backward = NewTimeOff { to: (DAY, 540), from: (DAY, 600), ..off.clone() };
@@ -359,12 +365,119 @@ async fn archiving_a_master_with_visits_asks_first() {
         let staff = owner(&salon);
         salon.book("2026-01-16T10:00:00", "87771234567").await.unwrap();
         let archive = async |intent| master::archive(&salon.platform, &staff, salon.masters[0], intent).await;
-        assert!(matches!(archive(Intent::Ask).await, Err(MasterError::Breaks(visits)) if visits.len() == 1));
+        assert!(matches!(archive(Intent::Ask).await, Err(MasterError::Breaks(visits)) if visits.count == 1));
         assert!(archive(Intent::Confirmed).await.unwrap().changed);
         let mut connection = db.read().await.unwrap();
         assert_eq!(master::active(&mut connection, salon.business.id).await.unwrap().len(), 2);
         assert_eq!(master::list(&mut connection, salon.business.id).await.unwrap().len(), 3);
         assert!(master::archive(&salon.platform, &staff, salon.masters[2], Intent::Ask).await.unwrap().changed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_booked_is_not_taken_from_the_catalogue_unasked() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let staff = owner(&salon);
+        let [cut, ..] = salon.services[..] else { panic!("services") };
+        let visit = salon.book("2026-01-16T10:00:00", "87771234567").await.unwrap();
+        // Somebody who came in, whom nobody wrote down, by another master.
+        let new = NewBooking {
+            client: Party::WalkIn { name: None },
+            parts: &[Part { service_id: cut, master_id: Some(salon.masters[1]), pause_minutes: 0 }],
+            start: "2026-01-16T11:00:00".parse().unwrap(),
+            notes: &Notes::default(),
+            language: None,
+            source: Source::Staff { access: &staff.access, overbook: false },
+        };
+        create(&salon.platform, &salon.business, &new).await.unwrap();
+
+        // A master no longer offers it.
+        let [first, ..] = salon.masters[..] else { panic!("masters") };
+        let others: Vec<MasterService> = salon.services[1..].iter().map(|id| (*id).into()).collect();
+        let take = async |intent| master::set_services(&salon.platform, &staff, first, &others, intent).await;
+        let refused = take(Intent::Ask).await.unwrap_err();
+        let MasterError::Breaks(broken) = refused else { panic!("{refused:?}") };
+        assert_eq!((broken.count, broken.visits[0].booking_id), (1, visit.id));
+        assert!(!take(Intent::DryRun).await.unwrap().changed);
+        let offers = async || {
+            let found = master::find(&mut db.read().await.unwrap(), salon.business.id, first).await;
+            found.unwrap().unwrap().services.len()
+        };
+        assert_eq!(offers().await, 4);
+        assert!(audited(&salon, "master").await.is_empty());
+        assert_eq!(take(Intent::Confirmed).await.unwrap().broken, broken);
+        assert_eq!(offers().await, 3);
+
+        // Nobody offers it: what is broken already is not broken once more.
+        let archive = async |intent| service::archive(&salon.platform, &staff, cut, intent).await;
+        let refused = archive(Intent::Ask).await.unwrap_err();
+        let ServiceError::Breaks(broken) = refused else { panic!("{refused:?}") };
+        assert_eq!((broken.count, broken.visits[0].master_id), (1, salon.masters[1]));
+        assert_eq!(broken.visits[0].first_name, "");
+        assert!(service::is_active(&mut db.read().await.unwrap(), salon.business.id, cut).await.unwrap());
+        assert!(archive(Intent::Confirmed).await.unwrap().changed);
+        let found = find(&mut db.read().await.unwrap(), salon.business.id, visit.id).await.unwrap().unwrap();
+        assert!(found.state.is_live(), "visits stay");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_broken_visits_the_first_are_shown_and_all_are_counted() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let staff = owner(&salon);
+        let style = booking::slots::Item { service_id: salon.services[3], master_id: salon.masters[0] };
+        let mut last = None;
+        let source = Source::Staff { access: &staff.access, overbook: false };
+        for n in 0..MOST_BROKEN + 3 {
+            let (day, half) = (16 + n / 24, n % 24);
+            let start = format!("2026-01-{day}T{:02}:{:02}:00", 9 + half / 2, half % 2 * 30);
+            let visit = salon.book_items(&start, "87771234567", &[style], source).await.unwrap();
+            last = if n + 1 == MOST_BROKEN { Some(visit.id) } else { last };
+        }
+        let archived = master::archive(&salon.platform, &staff, salon.masters[0], Intent::DryRun).await.unwrap();
+        assert_eq!((archived.broken.count, archived.broken.visits.len()), (MOST_BROKEN + 3, MOST_BROKEN));
+        assert_eq!(archived.broken.visits.last().map(|visit| visit.booking_id), last);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn new_windows_and_names_reach_reminders_that_are_planned() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let staff = owner(&salon);
+        let visit = salon.book("2026-01-17T10:00:00", "87771234567").await.unwrap();
+        let cut = salon.services[0];
+        let found = service::find(&mut db.read().await.unwrap(), salon.business.id, cut).await.unwrap().unwrap();
+        let mut wanted = found.fields;
+        wanted.cancel_hours = Some(7);
+        wanted.name.ru = Some("Модельная стрижка".parse().unwrap());
+        service::change(&salon.platform, &staff, cut, &wanted, Intent::Ask).await.unwrap();
+        let anna = MasterFields { name: "Анна".parse().unwrap(), user_id: None, active: true };
+        master::change(&salon.platform, &staff, salon.masters[0], &anna, Intent::Ask).await.unwrap();
+        assert_eq!(booking::timekeeping::round(&salon.platform).await.unwrap().planned, 1);
+        let mut connection = db.read().await.unwrap();
+        let messages = outbox::of_booking(&mut connection, salon.business.id, visit.id).await.unwrap();
+        let reminders: Vec<&str> = messages
+            .iter()
+            .filter(|message| message.kind == MessageKind::Reminder && message.state == MessageState::Planned)
+            .map(|message| message.text.as_str())
+            .collect();
+        assert_eq!(reminders.len(), 2);
+        for text in reminders {
+            assert!(text.contains("Модельная стрижка") && text.contains("Анна"), "{text}");
+        }
+        let booked = find(&mut connection, salon.business.id, visit.id).await.unwrap().unwrap();
+        assert_eq!(booked.cancel_deadline(&salon.business, &salon.platform.policy).hours, 7);
+        drop(connection);
+        // A price is no matter of those who have booked.
+        wanted.price_tiyn += 1;
+        service::change(&salon.platform, &staff, cut, &wanted, Intent::Ask).await.unwrap();
+        assert_eq!(booking::timekeeping::round(&salon.platform).await.unwrap().planned, 0);
     })
     .await;
 }
@@ -387,7 +500,7 @@ async fn a_holiday_closes_only_when_the_salon_says_so() {
         assert!(!salon.free(salon.cut(), nauryz).await.is_empty(), "a suggestion closes nothing");
         salon.book("2026-03-22T14:00:00", "87771234567").await.unwrap();
         let refused = decide(nauryz, HolidayState::Closed, Intent::Ask).await;
-        assert!(matches!(refused, Err(HolidayError::Breaks(ref visits)) if visits.len() == 1), "{refused:?}");
+        assert!(matches!(refused, Err(HolidayError::Breaks(ref visits)) if visits.count == 1), "{refused:?}");
         decide(nauryz, HolidayState::Closed, Intent::Confirmed).await.unwrap();
         assert_eq!(state().await, HolidayState::Closed);
         assert!(salon.free(salon.cut(), nauryz).await.is_empty());
@@ -450,9 +563,9 @@ async fn another_tenant_finds_and_changes_nothing() {
         assert!(schedule::hours_of_all(c, rival.business.id, DAY, DAY).await.unwrap().is_empty());
         assert!(master::offers(c, rival.business.id, None).await.unwrap().is_empty());
 
-        let found = service::change(platform, &rival, salon.services[0], &fields("x", 0, 60)).await;
+        let found = service::change(platform, &rival, salon.services[0], &fields("x", 0, 60), Intent::Ask).await;
         assert!(matches!(found, Err(ServiceError::NotFound)), "{found:?}");
-        let found = master::set_services(platform, &rival, salon.masters[0], &[]).await;
+        let found = master::set_services(platform, &rival, salon.masters[0], &[], Intent::Ask).await;
         assert!(matches!(found, Err(MasterError::NotFound)), "{found:?}");
         let found = schedule::add_time_off(platform, &rival, &off, Intent::Confirmed).await;
         assert!(matches!(found, Err(ScheduleError::UnknownMaster)), "{found:?}");
