@@ -1,9 +1,10 @@
 //! One text for many: planned message by message, at a pace, with a report.
 //!
-//! Only those get it who wrote to the account or agreed to offers; everybody else is in the report with the reason. All of
+//! The list is one transaction; the messages are planned a hundred recipients at a time ([`plan_next`]), so that nobody
+//! else's booking waits for a thousand of them. Only those get it who wrote to the account or agreed to offers; everybody else is in the report with the reason. All of
 //! it is rows, so that it goes on after a restart, and one at a time is put behind every other message.
 
-use std::collections::HashSet;
+mod planning;
 
 use db::Connection;
 use serde_json::json;
@@ -13,15 +14,19 @@ use crate::account;
 use crate::audit::{self, Change};
 use crate::business::Business;
 use crate::clock::Timestamp;
-use crate::contact;
-use crate::direct::{MessageText, WORTH_SECONDS, signed};
+use crate::direct::{MessageText, signed};
 use crate::id::{BulkId, BusinessId, MessageId};
 use crate::language::Language;
 use crate::name::Name;
-use crate::outbox::{self, MessageKind, MessageState, NewMessage};
+use crate::outbox::MessageState;
 use crate::phone::Phone;
 use crate::platform::Platform;
 use crate::store::{StoreError, from_store};
+
+pub use self::planning::plan_next;
+pub(crate) use self::planning::resume;
+
+use self::planning::UNDECIDED;
 
 /// The most recipients of one text.
 pub const MOST_RECIPIENTS: usize = 1_000;
@@ -118,9 +123,12 @@ from_store!(BulkError);
 
 /// Plans a text for many.
 ///
+/// Once its list is written, it is planned whatever happens: what is not planned here is planned by whoever
+/// [keeps time](crate::timekeeping), and counts as planned.
+///
 /// # Errors
 ///
-/// [`BulkError`].
+/// [`BulkError`]: nothing is planned, unless it was [`BulkError::Store`] that came from reading the report.
 pub async fn create(
     platform: &Platform,
     access: &Access,
@@ -128,6 +136,25 @@ pub async fn create(
     recipients: &Recipients,
     text: &MessageText,
 ) -> Result<Bulk, BulkError> {
+    let id = enlist(platform, access, business, recipients, text).await?;
+    if let Err(error) = planning::plan_all(platform, business, id).await {
+        tracing::warn!(business.id = %business.id, bulk.id = %id, "a text for many is planned later: {error}");
+    }
+    find(&mut platform.db.read().await?, business.id, id).await
+}
+
+/// Writes down a text for many and its list, in one short transaction; [`plan_next`] plans its messages.
+///
+/// # Errors
+///
+/// [`BulkError`]: nothing was written down.
+pub async fn enlist(
+    platform: &Platform,
+    access: &Access,
+    business: &Business,
+    recipients: &Recipients,
+    text: &MessageText,
+) -> Result<BulkId, BulkError> {
     if !access.runs_business() {
         return Err(BulkError::NotAllowed);
     }
@@ -153,89 +180,19 @@ pub async fn create(
         text.as_str(),
         now,
     )?;
-    let mut job =
-        Job { platform, business, account_id: account.id, id, text: &text, now, seen: HashSet::new(), due: 0 };
-    for (position, given) in (0_i64..).zip(&given) {
-        job.add(&mut tx, position, given).await?;
-    }
+    planning::list(&mut tx, business.id, id, &given).await?;
+    planning::offer(&mut tx, business.id, id).await?;
     let change = Change {
         entity: "bulk",
         entity_id: id.get(),
         action: "create",
         old: None,
-        new: Some(json!({ "recipients": given.len(), "messages": job.due })),
+        new: Some(json!({ "recipients": given.len() })),
     };
     audit::record(&mut tx, Some(business.id), &access.origin, &change, now).await?;
-    let bulk = find(&mut tx, business.id, id).await?;
     tx.commit().await?;
-    platform.outbox.ring();
-    tracing::info!(business.id = %business.id, bulk.id = %id, recipients = given.len(), "planned a text for many");
-    Ok(bulk)
-}
-
-/// A text for many while it is planned.
-struct Job<'a> {
-    platform: &'a Platform,
-    business: &'a Business,
-    account_id: crate::id::AccountId,
-    id: BulkId,
-    text: &'a str,
-    now: Timestamp,
-    seen: HashSet<Phone>,
-    /// How many messages are planned so far.
-    due: i64,
-}
-
-impl Job<'_> {
-    async fn add(&mut self, connection: &mut Connection, position: i64, given: &str) -> Result<(), StoreError> {
-        let phone: Option<Phone> = given.parse().ok();
-        let reason = match &phone {
-            None => Some("phone-invalid"),
-            Some(phone) if !self.seen.insert(phone.clone()) => Some("duplicate"),
-            Some(phone) => {
-                let contact = contact::find(connection, self.account_id, phone).await?;
-                contact::refusal(connection, self.business.id, MessageKind::Bulk, phone, &contact).await?
-            }
-        };
-        let message_id = match (&phone, reason) {
-            (Some(phone), None) => self.plan(connection, phone).await?,
-            _ => None,
-        };
-        let reason = reason.or(message_id.is_none().then_some("duplicate"));
-        db::execute!(
-            connection,
-            "insert into bulk_recipients (business_id, job_id, position, given, phone, message_id, reason)
-             values ($1, $2, $3, $4, $5, $6, $7)",
-            self.business.id,
-            self.id,
-            position,
-            given.chars().take(64).collect::<String>(),
-            phone.as_ref().map(Phone::expose),
-            message_id,
-            reason,
-        )?;
-        Ok(())
-    }
-
-    async fn plan(&mut self, connection: &mut Connection, phone: &Phone) -> Result<Option<MessageId>, StoreError> {
-        let due_at = self.now.plus(self.due * i64::from(self.platform.policy.bulk_interval_seconds));
-        let dedup_key = format!("bulk:{}:{}", self.id, phone.expose());
-        let message = NewMessage {
-            business_id: self.business.id,
-            account_id: Some(self.account_id),
-            booking_id: None,
-            kind: MessageKind::Bulk,
-            dedup_key: &dedup_key,
-            phone,
-            text: self.text,
-            language: self.business.language,
-            due_at,
-            expires_at: due_at.plus(WORTH_SECONDS),
-        };
-        let planned = outbox::plan(connection, &message, &self.platform.entropy, self.now).await?;
-        self.due += i64::from(planned.is_some());
-        Ok(planned)
-    }
+    tracing::info!(business.id = %business.id, bulk.id = %id, recipients = given.len(), "planning a text for many");
+    Ok(id)
 }
 
 /// The numbers of the clients that fit, one more than [`MOST_RECIPIENTS`] at most.
@@ -279,6 +236,14 @@ pub async fn find(connection: &mut Connection, business_id: BusinessId, id: Bulk
         id,
     )?;
     let (text, created_at, cancelled_at) = job.ok_or(BulkError::NotFound)?;
+    let (undecided,) = db::fetch_one!(
+        connection,
+        (i64,),
+        "select count(*) from bulk_recipients where business_id = $1 and job_id = $2 and reason = $3",
+        business_id,
+        id,
+        UNDECIDED,
+    )?;
     let states = db::fetch_all!(
         connection,
         (String, i64),
@@ -291,13 +256,20 @@ pub async fn find(connection: &mut Connection, business_id: BusinessId, id: Bulk
         connection,
         (String, i64),
         "select reason, count(*) from bulk_recipients
-         where business_id = $1 and job_id = $2 and reason is not null group by reason order by reason",
+         where business_id = $1 and job_id = $2 and reason <> $3 group by reason order by reason",
         business_id,
         id,
+        UNDECIDED,
     )?;
     let messages: Result<Vec<_>, StoreError> =
         states.into_iter().map(|(state, count)| Ok((MessageState::of_row(&state, "outbox", 0)?, count))).collect();
-    Ok(Bulk { id, text, created_at, cancelled_at, messages: messages?, skipped })
+    let mut messages = messages?;
+    match messages.iter_mut().find(|(state, _)| *state == MessageState::Planned) {
+        Some((_, planned)) => *planned += undecided,
+        None if undecided > 0 => messages.push((MessageState::Planned, undecided)),
+        None => {}
+    }
+    Ok(Bulk { id, text, created_at, cancelled_at, messages, skipped })
 }
 
 /// Place, number as given, number, message, its state, why there is none, why it failed.
@@ -328,13 +300,15 @@ pub async fn recipients(
     )?;
     let broken = |_| StoreError::Row { table: "bulk_recipients", id: id.get(), rule: "phone is not in E.164 form" };
     let recipient = |(position, given, phone, message_id, state, skipped, error): RecipientRow| {
+        let state = state.map(|state| MessageState::of_row(&state, "outbox", 0)).transpose()?;
+        let is_undecided = skipped.as_deref() == Some(UNDECIDED);
         Ok(Recipient {
             position,
             given,
             phone: phone.map(Phone::try_from).transpose().map_err(broken)?,
             message_id,
-            state: state.map(|state| MessageState::of_row(&state, "outbox", 0)).transpose()?,
-            reason: skipped.or(error),
+            state: state.or(is_undecided.then_some(MessageState::Planned)),
+            reason: skipped.filter(|_| !is_undecided).or(error),
         })
     };
     rows.into_iter().map(recipient).collect()
@@ -355,12 +329,20 @@ pub async fn cancel(platform: &Platform, access: &Access, id: BulkId) -> Result<
     if found.cancelled_at.is_some() {
         return Ok(found);
     }
+    // Whoever plans its messages at this moment is waited for here.
     db::execute!(
         &mut tx,
         "update bulk_jobs set cancelled_at = $3 where business_id = $1 and id = $2",
         business_id,
         id,
         now,
+    )?;
+    db::execute!(
+        &mut tx,
+        "update bulk_recipients set reason = 'cancelled' where business_id = $1 and job_id = $2 and reason = $3",
+        business_id,
+        id,
+        UNDECIDED,
     )?;
     let taken_back = db::execute!(
         &mut tx,

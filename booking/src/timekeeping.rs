@@ -1,5 +1,5 @@
 //! What time causes by itself: holds and requests that are over, visits whose end nobody recorded, marks of
-//! [`replan_all`](crate::booking::replan_all), and zones whose rules changed.
+//! [`replan_all`](crate::booking::replan_all), texts for many that were not planned to their end, and zones whose rules changed.
 //!
 //! Both programs keep time, one at a time by a lease; each round does a bounded amount of work, found by an index, so a
 //! missed round is made up for by the next. Nothing here decides what a late round would decide differently, but one
@@ -9,6 +9,7 @@ use db::Db;
 
 use crate::access::Origin;
 use crate::booking::{self as visits, Action, BookingState, By, Change, ChangeError};
+use crate::bulk;
 use crate::business;
 use crate::clock::Timestamp;
 use crate::hold;
@@ -34,6 +35,8 @@ pub struct Round {
     pub visits: u64,
     /// Visits whose messages were planned anew.
     pub planned: u64,
+    /// Recipients of texts for many about whom was decided, because whoever had begun did not come to it.
+    pub recipients: u64,
     /// Visits whose instants were moved, because a zone's rules changed.
     pub moved: u64,
 }
@@ -79,11 +82,12 @@ pub async fn round(platform: &Platform) -> Result<Round, StoreError> {
     let holds = hold::sweep(&platform.db, platform.clock.now()).await?;
     let visits = due_visits(platform).await?;
     let planned = visits::replan_marked(platform).await?;
+    let recipients = bulk::resume(platform).await?;
     let moved = zones::recompute(platform).await?;
-    if visits + planned + moved > 0 {
+    if visits + planned + recipients + moved > 0 {
         platform.outbox.ring();
     }
-    Ok(Round { holds, visits, planned, moved })
+    Ok(Round { holds, visits, planned, recipients, moved })
 }
 
 /// Ends the visits whose time for it has come.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, its helpers too")]
 
 mod bookings;
+mod bulk;
 mod catalogue;
 mod clients;
 
