@@ -1,29 +1,20 @@
 //! What the program does besides serving: tables, administrators, copies of the database.
 
 use std::io::{self, BufRead, IsTerminal};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use booking::clock::Clock;
 use booking::operator::{self, CreateAdminError};
-use bytes::Bytes;
 use clap::Subcommand;
 use db::backup::{self, BackupError};
-use http_body_util::Empty;
-use hyper::Uri;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use scheduler::settings::Settings;
 use scheduler::start::{self, StartError};
+use scheduler::watch::{self, NotReady};
 use secrecy::{ExposeSecret, SecretString};
 use wa_client::store::{SealingKey, SqlStores, StoreError};
 
 /// Where a script can leave the new administrator's password.
 const PASSWORD_VARIABLE: &str = "ADMIN_PASSWORD";
-
-/// How long the running program may take to say that it is ready.
-const READY_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// One thing to do instead of serving.
 #[derive(Debug, Subcommand)]
@@ -76,8 +67,8 @@ pub enum CommandError {
     #[error(transparent)]
     Backup(#[from] BackupError),
     /// The program does not run, or requests should not come to it.
-    #[error("not ready: {0}")]
-    NotReady(String),
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
     /// The database is of the kind that brings its own tools.
     #[error("PostgreSQL has tools of its own; run this instead:\n\n{command}\n")]
     Postgres {
@@ -98,7 +89,10 @@ impl Command {
                 migrate(settings).await?;
                 Ok("the tables are up to date".to_owned())
             }
-            Self::Ready => ready(settings.http.api).await,
+            Self::Ready => {
+                watch::ask_ready(settings.http.api).await?;
+                Ok("ready".to_owned())
+            }
             Self::CreateAdmin { email, name } => {
                 let password = password()?;
                 let platform = start::platform(settings, Clock::system()).await?;
@@ -145,22 +139,6 @@ async fn restore(settings: &Settings, path: &Path, force: bool) -> Result<String
     migrate(settings).await?;
     let kept = kept.map(|kept| format!("; the database that was there is now {}", kept.display()));
     Ok(format!("restored{}", kept.unwrap_or_default()))
-}
-
-async fn ready(mut address: SocketAddr) -> Result<String, CommandError> {
-    if address.ip().is_unspecified() {
-        // It listens everywhere, so also here.
-        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
-    }
-    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-    let uri = format!("http://{address}/ready").parse::<Uri>();
-    let uri = uri.map_err(|error| CommandError::NotReady(error.to_string()))?;
-    match tokio::time::timeout(READY_TIMEOUT, client.get(uri)).await {
-        Ok(Ok(answer)) if answer.status().is_success() => Ok("ready".to_owned()),
-        Ok(Ok(answer)) => Err(CommandError::NotReady(format!("status {}", answer.status().as_u16()))),
-        Ok(Err(error)) => Err(CommandError::NotReady(scheduler::telemetry::chain(&error))),
-        Err(_elapsed) => Err(CommandError::NotReady("no answer in time".to_owned())),
-    }
 }
 
 /// Asks at a terminal; elsewhere takes the variable, else the first line of the standard input.

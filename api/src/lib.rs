@@ -24,7 +24,6 @@ pub mod routes;
 // The API.
 pub mod docs;
 pub mod metrics;
-pub mod readiness;
 pub mod router;
 pub mod state;
 
@@ -33,4 +32,3 @@ pub mod banner;
 pub mod command;
 pub mod compat;
 pub mod program;
-pub mod serve;

@@ -6,7 +6,7 @@ use api::command::Command;
 use api::program::Program;
 use clap::Parser;
 use scheduler::settings::{Settings, Source, example};
-use scheduler::{stop, telemetry};
+use scheduler::{stop, supervisor, telemetry};
 
 /// Serves the booking platform's REST API and sends its WhatsApp messages.
 ///
@@ -46,6 +46,7 @@ async fn main() -> anyhow::Result<()> {
     let stop = stop::on_signal().context("cannot listen for signals")?;
 
     let program = Program::start(&settings).await?;
+    supervisor::started(&stop);
     print!("{}", banner::text(&program, &settings));
     if settings.is_demo() && settings.whatsapp.enabled {
         let (platform, stop) = (program.platform().clone(), stop.clone());

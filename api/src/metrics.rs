@@ -1,24 +1,17 @@
-//! What is counted, and how Prometheus reads it.
-//!
-//! Counters grow where things happen. What the database knows (messages, accounts) is asked when somebody reads, so it is
-//! the same whichever process answers.
+//! What the API counts, beside what every program does ([`scheduler::watch`]).
 
-use std::sync::Arc;
+use std::fmt;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use booking::overview::{self, Overview};
-use booking::platform::Platform;
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use axum::response::Response;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
@@ -29,37 +22,15 @@ use crate::http::rate_limit::{Place, RateLimit, Subject};
 const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// The routes whose 201 is a booking.
 pub const BOOKING_ROUTES: [&str; 2] = ["/api/v1/bookings", "/api/v1/public/booking"];
-/// How long a read waits for the database.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Source: `OpenMetrics` 1.0, "Content type".
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// All metrics. A cheap handle.
+/// The API's counters. A cheap handle.
 #[derive(Debug, Clone)]
-pub struct Metrics(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    registry: Registry,
+pub struct Metrics {
     requests: Family<Answered, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     limited: Family<Kind, Counter>,
     replays: Counter,
     bookings: Counter,
-    read: Read,
-}
-
-/// What is asked when somebody reads.
-#[derive(Debug, Default)]
-struct Read {
-    database_up: Gauge,
-    connections: Family<Use, Gauge>,
-    outbox: Family<Named, Gauge>,
-    due: Gauge,
-    oldest_due_seconds: Gauge,
-    accounts: Family<Named, Gauge>,
-    shared_limits: Gauge,
-    memory: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -80,61 +51,31 @@ struct Kind {
     bucket: &'static str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Named {
-    state: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Use {
-    state: &'static str,
-}
-
 impl Default for Metrics {
     fn default() -> Self {
         let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
-        let mut inner = Inner {
-            registry: Registry::default(),
+        Self {
             requests: Family::default(),
             seconds: Family::new_with_constructor(seconds),
             limited: Family::default(),
             replays: Counter::default(),
             bookings: Counter::default(),
-            read: Read::default(),
-        };
-        inner.register();
-        Self(Arc::new(inner))
-    }
-}
-
-impl Inner {
-    fn register(&mut self) {
-        let Self { registry, read, .. } = self;
-        registry.register("http_requests", "Requests answered, by route and status", self.requests.clone());
-        registry.register("http_request_duration_seconds", "Time to the answer, by route", self.seconds.clone());
-        registry.register(
-            "rate_limited_requests",
-            "Requests refused with 429, by kind of bucket",
-            self.limited.clone(),
-        );
-        registry.register("idempotency_replays", "Repeated requests that got their first answer", self.replays.clone());
-        registry.register("bookings_made", "Bookings made through this process", self.bookings.clone());
-        registry.register("database_up", "Whether the database answered this read", read.database_up.clone());
-        registry.register("database_connections", "Connections of this process", read.connections.clone());
-        let outbox = "Messages by state: all that are planned, the others of the last day";
-        registry.register("outbox_messages", outbox, read.outbox.clone());
-        registry.register("outbox_due_messages", "Planned messages whose time has come", read.due.clone());
-        let oldest = "How long the oldest due message has waited";
-        registry.register("outbox_oldest_due_seconds", oldest, read.oldest_due_seconds.clone());
-        let accounts = "WhatsApp accounts by state; unheld: no process holds them";
-        registry.register("whatsapp_accounts", accounts, read.accounts.clone());
-        let shared = "1: limits are counted in Redis; 0: in this process";
-        registry.register("rate_limit_shared", shared, read.shared_limits.clone());
-        registry.register("process_resident_memory_bytes", "Memory of this process", read.memory.clone());
+        }
     }
 }
 
 impl Metrics {
+    /// Adds the counters, and where `rate_limit` counts, to what is shown.
+    pub fn register(&self, registry: &mut Registry, rate_limit: Option<RateLimit>) {
+        registry.register("http_requests", "Requests answered, by route and status", self.requests.clone());
+        registry.register("http_request_duration_seconds", "Time to the answer, by route", self.seconds.clone());
+        let limited = "Requests refused with 429, by kind of bucket";
+        registry.register("rate_limited_requests", limited, self.limited.clone());
+        registry.register("idempotency_replays", "Repeated requests that got their first answer", self.replays.clone());
+        registry.register("bookings_made", "Bookings made through this process", self.bookings.clone());
+        registry.register_collector(Box::new(WhereCounted(rate_limit)));
+    }
+
     /// Counts a request that was refused because of `subject`'s bucket.
     pub fn rate_limited(&self, subject: Subject) {
         let bucket = match subject {
@@ -142,24 +83,21 @@ impl Metrics {
             Subject::User(_) | Subject::Client(_) | Subject::Program(_) => "user",
             Subject::Strict(..) => "strict",
         };
-        self.0.limited.get_or_create(&Kind { bucket }).inc();
+        self.limited.get_or_create(&Kind { bucket }).inc();
     }
 
     /// Counts a repeated request that got its first answer again.
     pub fn replayed(&self) {
-        self.0.replays.inc();
+        self.replays.inc();
     }
 
     fn answered(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
         let (method, route) = (method.as_str().to_owned(), route.to_owned());
         if status == StatusCode::CREATED && BOOKING_ROUTES.contains(&route.as_str()) {
-            self.0.bookings.inc();
+            self.bookings.inc();
         }
-        self.0
-            .seconds
-            .get_or_create(&Route { method: method.clone(), route: route.clone() })
-            .observe(took.as_secs_f64());
-        self.0.requests.get_or_create(&Answered { method, route, status: status.as_u16() }).inc();
+        self.seconds.get_or_create(&Route { method: method.clone(), route: route.clone() }).observe(took.as_secs_f64());
+        self.requests.get_or_create(&Answered { method, route, status: status.as_u16() }).inc();
     }
 }
 
@@ -174,76 +112,15 @@ pub async fn measured(State(metrics): State<Metrics>, request: Request, next: Ne
     response
 }
 
-/// What the page of metrics works with.
-#[derive(Debug, Clone)]
-pub struct MetricsState {
-    /// The metrics.
-    pub metrics: Metrics,
-    /// Whose database is asked.
-    pub platform: Platform,
-    /// The rate limit, if there is one.
-    pub rate_limit: Option<RateLimit>,
-}
+/// Whether limits are counted in Redis.
+#[derive(Debug)]
+struct WhereCounted(Option<RateLimit>);
 
-/// The router of the metrics' own listener.
-pub fn router(state: MetricsState) -> Router {
-    Router::new().route("/metrics", get(show_metrics)).with_state(state)
-}
-
-async fn show_metrics(State(state): State<MetricsState>) -> Response {
-    let read = &state.metrics.0.read;
-    let (now, real_now) = (state.platform.clock.now(), state.platform.clock.real_now());
-    let asked = overview::overview(&state.platform.db, now, real_now);
-    // Without a database the other figures are all the more wanted.
-    match tokio::time::timeout(DATABASE_TIMEOUT, asked).await {
-        Ok(Ok(overview)) => read.fill(&overview),
-        Ok(Err(error)) => {
-            tracing::debug!("no figures from the database: {}", scheduler::telemetry::chain(&error));
-            read.empty();
-        }
-        Err(_elapsed) => read.empty(),
+impl Collector for WhereCounted {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let is_shared = self.0.as_ref().is_some_and(|limit| limit.place() == Place::Redis);
+        let gauge = ConstGauge::new(i64::from(is_shared));
+        let help = "1: limits are counted in Redis; 0: in this process";
+        gauge.encode(encoder.encode_descriptor("rate_limit_shared", help, None, gauge.metric_type())?)
     }
-    let usage = state.platform.db.usage();
-    for (state, count) in [("open", usage.open), ("in_use", usage.in_use)] {
-        read.connections.get_or_create(&Use { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-    let is_shared = state.rate_limit.is_some_and(|limit| limit.place() == Place::Redis);
-    read.shared_limits.set(is_shared.into());
-    read.memory.set(resident_memory().await.unwrap_or_default());
-
-    let mut page = String::new();
-    match text::encode(&mut page, &state.metrics.0.registry) {
-        Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
-impl Read {
-    fn fill(&self, overview: &Overview) {
-        self.empty();
-        self.database_up.set(1);
-        for (state, count) in &overview.outbox {
-            self.outbox.get_or_create(&Named { state: state.clone() }).set(*count);
-        }
-        for (state, count) in &overview.accounts {
-            self.accounts.get_or_create(&Named { state: state.clone() }).set(*count);
-        }
-        self.due.set(overview.due);
-        self.oldest_due_seconds.set(overview.oldest_due_seconds);
-    }
-
-    /// What is not known is not shown as it was.
-    fn empty(&self) {
-        self.database_up.set(0);
-        self.outbox.clear();
-        self.accounts.clear();
-    }
-}
-
-/// Bytes of this process that are in memory. Source: proc(5), `VmRSS`, in kilobytes.
-async fn resident_memory() -> Option<i64> {
-    let status = tokio::fs::read_to_string("/proc/self/status").await.ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: i64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
 }

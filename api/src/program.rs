@@ -9,9 +9,11 @@ use booking::demo::{self, DemoError};
 use booking::platform::Platform;
 use scheduler::dispatcher::{Dispatcher, LiveAccounts};
 use scheduler::link::Target;
+use scheduler::serve::{ServeError, listen, serve};
 use scheduler::settings::{Settings, WhatsAppNetwork};
 use scheduler::start::{self, StartError};
 use scheduler::timekeeper;
+use scheduler::watch::{Readiness, Watch, Watched};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -23,10 +25,8 @@ use crate::http::context::ContextSettings;
 use crate::http::rate_limit::{Limits, RateLimit, RedisUrlError};
 use crate::http::texts::Texts;
 use crate::http::token::AccessTokens;
-use crate::metrics::{self, Metrics, MetricsState};
-use crate::readiness::Readiness;
+use crate::metrics::Metrics;
 use crate::router::router;
-use crate::serve::{ServeError, listen, serve};
 use crate::state::AppState;
 
 /// Why the program could not start, or not go on.
@@ -115,8 +115,15 @@ impl Program {
         let texts = Arc::new(Texts::load());
         let rate_limit = rate_limit(settings).await?;
         let readiness = Readiness { dispatcher: dispatcher.as_ref().map(Dispatcher::pulse), ..Readiness::default() };
-        let measured =
-            MetricsState { metrics: Metrics::default(), platform: platform.clone(), rate_limit: rate_limit.clone() };
+        let metrics = Metrics::default();
+        let watched = Watched {
+            service: "api",
+            platform: platform.clone(),
+            live: live.clone(),
+            tally: dispatcher.as_ref().map(Dispatcher::tally).unwrap_or_default(),
+            readiness: readiness.clone(),
+        };
+        let watch = Watch::new(watched, |registry| metrics.register(registry, rate_limit.clone()));
         let state = AppState {
             platform: platform.clone(),
             tokens: AccessTokens::new(&settings.tokens),
@@ -124,7 +131,7 @@ impl Program {
             desk: desk.clone(),
             texts: Arc::clone(&texts),
             rate_limit,
-            metrics: measured.metrics.clone(),
+            metrics,
             readiness: readiness.clone(),
         };
         let api = open("API_ADDR", settings.http.api, router(state, context(settings, texts))).await?;
@@ -136,7 +143,7 @@ impl Program {
             None => None,
         };
         let metrics = match settings.http.metrics {
-            Some(address) => Some(open("METRICS_ADDR", address, metrics::router(measured)).await?),
+            Some(address) => Some(open("METRICS_ADDR", address, watch.router()).await?),
             None => None,
         };
         Ok(Self { api, compat, metrics, readiness, dispatcher, platform, network, live })

@@ -6,12 +6,12 @@ use axum::extract::FromRef;
 use booking::platform::Platform;
 use scheduler::desk::Desk;
 use scheduler::dispatcher::LiveAccounts;
+use scheduler::watch::Readiness;
 
 use crate::http::rate_limit::RateLimit;
 use crate::http::texts::Texts;
 use crate::http::token::AccessTokens;
 use crate::metrics::Metrics;
-use crate::readiness::Readiness;
 
 /// The parts that handlers work with. A cheap handle.
 #[derive(Debug, Clone)]

@@ -2,11 +2,18 @@
 
 use db::Db;
 
+use crate::account::ALARM_SECONDS;
 use crate::clock::Timestamp;
 use crate::store::StoreError;
 
 /// Messages that left or were given up count for so long, in seconds.
 const LATELY: i64 = 86_400;
+
+/// For how long accounts are down, in seconds: the steps in which they are counted.
+pub const DOWN_STEPS: [i64; 4] = [ALARM_SECONDS, 600, 3_600, 86_400];
+
+/// The state of an account that wants a connection and that no process holds.
+pub const UNHELD: &str = "unheld";
 
 /// Messages and accounts, counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +26,44 @@ pub struct Overview {
     pub due: i64,
     /// For how many seconds the oldest of them has waited; 0 if there is none.
     pub oldest_due_seconds: i64,
-    /// Accounts by state, each state once; `unheld` for those that no process holds.
-    pub accounts: Vec<(String, i64)>,
+    /// Accounts by state.
+    pub accounts: Accounts,
+}
+
+/// Accounts, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Accounts {
+    /// By state, each state once; [`UNHELD`] for those that want a connection and that no process holds.
+    pub states: Vec<AccountsIn>,
+    /// How many linked accounts are not online for at least each of [`DOWN_STEPS`].
+    pub down: [i64; DOWN_STEPS.len()],
+}
+
+/// The accounts in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccountsIn {
+    /// The state.
+    pub state: String,
+    /// How many there are.
+    pub count: i64,
+    /// For how many seconds the one of them that is linked and longest not online is so; 0 if there is none.
+    pub down_seconds: i64,
+}
+
+impl Accounts {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> i64 {
+        self.states.iter().map(|accounts| accounts.count).sum()
+    }
+
+    /// How many are in `state`.
+    #[must_use]
+    pub fn count_in(&self, state: &str) -> i64 {
+        self.states.iter().find(|accounts| accounts.state == state).map_or(0, |accounts| accounts.count)
+    }
 }
 
 /// Counts messages and accounts. Messages are due by the clock `now`, leases run by the clock `real_now`.
@@ -29,6 +72,7 @@ pub struct Overview {
 ///
 /// [`StoreError`].
 pub async fn overview(db: &Db, now: Timestamp, real_now: Timestamp) -> Result<Overview, StoreError> {
+    let accounts = accounts(db, real_now).await?;
     let mut connection = db.read().await?;
     let (planned, due, oldest) = db::fetch_one!(
         &mut connection,
@@ -45,15 +89,52 @@ pub async fn overview(db: &Db, now: Timestamp, real_now: Timestamp) -> Result<Ov
         now.plus(-LATELY),
     )?;
     outbox.push(("planned".to_owned(), planned));
-    let accounts = db::fetch_all!(
-        &mut connection,
-        (String, i64),
-        "select held.state, count(*) from (
-             select case when leases.until_at > $1 then accounts.state else 'unheld' end as state
-             from accounts left join account_leases leases on leases.account_id = accounts.id
-         ) held group by held.state order by held.state",
-        real_now,
-    )?;
     let oldest_due_seconds = oldest.map_or(0, |oldest| now.seconds().saturating_sub(oldest).max(0));
     Ok(Overview { outbox, due, oldest_due_seconds, accounts })
+}
+
+/// Counts accounts by state, and those that are down, at `real_now`, which is real time.
+///
+/// An account that nobody holds because there is nothing to hold (it is not linked, or was given up for now) counts
+/// under its own state.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn accounts(db: &Db, real_now: Timestamp) -> Result<Accounts, StoreError> {
+    let mut connection = db.read().await?;
+    let [first, second, third, fourth] = DOWN_STEPS;
+    let rows = db::fetch_all!(
+        &mut connection,
+        (String, i64, i64, i64, i64, i64, i64),
+        "select seen.state, count(*), max(seen.down),
+             sum(case when seen.down >= $2 then 1 else 0 end), sum(case when seen.down >= $3 then 1 else 0 end),
+             sum(case when seen.down >= $4 then 1 else 0 end), sum(case when seen.down >= $5 then 1 else 0 end)
+         from (
+             select case
+                     when l.until_at > $1 or a.jid is null or a.state in ('logged_out', 'replaced')
+                         or (a.state in ('banned', 'backoff') and a.until_at > $1)
+                         or (a.state = 'banned' and a.until_at is null) then a.state
+                     else 'unheld'
+                 end as state,
+                 case
+                     when a.jid is null or (a.state = 'online' and l.until_at > $1) then 0
+                     else $1 - coalesce(a.down_at, case when l.until_at > 0 then l.until_at end, a.updated_at)
+                 end as down
+             from accounts a left join account_leases l on l.account_id = a.id
+         ) seen group by seen.state order by seen.state",
+        real_now,
+        first,
+        second,
+        third,
+        fourth,
+    )?;
+    let mut accounts = Accounts::default();
+    for (state, count, down, first, second, third, fourth) in rows {
+        accounts.states.push(AccountsIn { state, count, down_seconds: down.max(0) });
+        for (sum, more) in accounts.down.iter_mut().zip([first, second, third, fourth]) {
+            *sum += more;
+        }
+    }
+    Ok(accounts)
 }

@@ -25,6 +25,23 @@ where
     on_postgres(&test).await;
 }
 
+/// Runs `test` with the URL of a SQLite file that is not there yet, then with that of an empty PostgreSQL database if
+/// there is a server: for tests that open it more than once, or from other processes.
+///
+/// # Panics
+///
+/// When a database cannot be made, or there is no PostgreSQL although it is required: the test has failed.
+pub async fn on_each_url(test: impl AsyncFn(&str)) {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    // Four slashes begin an absolute path.
+    test(&format!("sqlite:///{}", folder.path().join("booking.db").display())).await;
+    let Some(database) = PostgresDatabase::create().await else {
+        return;
+    };
+    test(&database.url).await;
+    database.drop().await;
+}
+
 /// Runs `test` on an empty SQLite file.
 ///
 /// # Panics

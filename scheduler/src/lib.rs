@@ -2,7 +2,7 @@
 //!
 //! [`dispatcher::Dispatcher`] is the whole of it: both programs, `api` and `scheduler`, run one on the same database,
 //! and an account moves from one to the other within a lease when a process dies. Beside it stand what both programs
-//! share: [`settings`], [`start`], [`telemetry`] and [`stop`].
+//! share: [`settings`], [`start`], [`serve`], [`watch`], [`supervisor`], [`telemetry`] and [`stop`].
 //!
 //! It plans nothing (that is the outbox of [`booking`], in the transaction that causes a message) and knows no protocol
 //! (that is [`wa_client`]).
@@ -30,7 +30,11 @@ pub mod sandbox;
 pub mod timekeeper;
 
 // Programs.
+pub mod program;
+pub mod serve;
 pub mod settings;
 pub mod start;
 pub mod stop;
+pub mod supervisor;
 pub mod telemetry;
+pub mod watch;

@@ -20,6 +20,9 @@ use crate::settings::{SandboxUrl, Settings, WhatsAppNetwork};
 /// How long the server may take to confirm a message: it answers within a second when it is well.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
 
+/// How often free accounts and due messages are looked for: what wakes a dispatcher can be lost.
+const POLL: Duration = Duration::from_secs(2);
+
 /// Messages to strangers per day and account in a sandbox, which punishes nobody for them.
 const COLD_IN_SANDBOX: u32 = 1_000;
 
@@ -71,6 +74,7 @@ pub fn dispatcher_parts(settings: &Settings, platform: Platform, target: Target)
         sealing_key: SealingKey::new(*settings.whatsapp.sealing_key.expose_secret()),
         lease: settings.whatsapp.lease,
         confirm_within: CONFIRM_WITHIN,
+        poll: POLL,
     }
 }
 

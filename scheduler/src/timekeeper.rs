@@ -43,6 +43,7 @@ async fn once(platform: &Platform, holder: &str) -> Result<(), booking::store::S
                 holds = round.holds,
                 visits = round.visits,
                 planned = round.planned,
+                recipients = round.recipients,
                 moved = round.moved,
                 "did what was due",
             );

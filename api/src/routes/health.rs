@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use booking::account::{self, AccountState};
+use scheduler::watch::Health;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,9 +12,6 @@ use crate::http::context::RequestContext;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::rate_limit::{Place, RateLimit};
 use crate::state::AppState;
-
-/// Accounts that are looked at for the overview.
-const ACCOUNTS: u32 = 1000;
 
 /// The routes of this resource.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -63,7 +60,7 @@ pub struct ReadinessOut {
 }
 
 /// How the WhatsApp accounts are, whichever process holds them.
-#[derive(Default, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct WhatsAppHealthOut {
     /// `online` if every account is, `degraded` if some are, `offline` if none is, `none` if there is none.
     #[schema(example = "online")]
@@ -83,23 +80,25 @@ pub struct WhatsAppHealthOut {
 /// 200 also while the database is away: a restart would not bring it back. `/ready` answers 503 then.
 #[utoipa::path(get, path = "/health", tag = "platform", responses((status = 200, body = HealthOut)))]
 async fn show_health(State(state): State<AppState>) -> axum::Json<HealthOut> {
-    let whatsapp = whatsapp(&state).await;
-    let is_up = whatsapp.is_ok();
-    if let Err(error) = &whatsapp {
-        tracing::error!("the database does not answer: {}", scheduler::telemetry::chain(error));
-    }
+    let health = Health::look(&state.platform, &state.live).await;
     let out = HealthOut {
-        status: if is_up { "healthy" } else { "degraded" },
+        status: health.status(),
         service: "api",
         version: env!("CARGO_PKG_VERSION"),
-        database: if is_up { "connected" } else { "disconnected" },
+        database: health.database_word(),
         rate_limit: match state.rate_limit.as_ref().map(RateLimit::place) {
             None => "off",
             Some(Place::Process) => "process",
             Some(Place::Redis) => "redis",
             Some(Place::Fallback) => "fallback",
         },
-        whatsapp: whatsapp.unwrap_or_default(),
+        whatsapp: WhatsAppHealthOut {
+            state: health.whatsapp.state,
+            accounts: health.whatsapp.accounts,
+            online: health.whatsapp.online,
+            waiting_for_scan: health.whatsapp.waiting_for_scan,
+            held_here: health.whatsapp.held_here,
+        },
     };
     axum::Json(out)
 }
@@ -112,36 +111,13 @@ async fn show_health(State(state): State<AppState>) -> axum::Json<HealthOut> {
 async fn show_readiness(State(state): State<AppState>) -> (StatusCode, axum::Json<ReadinessOut>) {
     let parts = state.readiness.parts(&state.platform).await;
     let out = ReadinessOut {
-        status: if parts.are_ready() { "ready" } else { "not_ready" },
-        database: if parts.database { "connected" } else { "disconnected" },
-        migrations: if parts.tables { "current" } else { "pending" },
-        dispatcher: match parts.dispatcher {
-            Some(true) => "running",
-            Some(false) => "stopped",
-            None => "off",
-        },
+        status: parts.status(),
+        database: parts.database_word(),
+        migrations: parts.tables_word(),
+        dispatcher: parts.dispatcher_word(),
         stopping: parts.stopping,
     };
     (if parts.are_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, axum::Json(out))
-}
-
-async fn whatsapp(state: &AppState) -> Result<WhatsAppHealthOut, booking::store::StoreError> {
-    let accounts = account::all(&mut state.platform.db.read().await?, None, ACCOUNTS).await?;
-    let now = state.platform.clock.real_now();
-    let count = |wanted| accounts.iter().filter(|account| account.is_held(now) && account.state == wanted).count();
-    let online = count(AccountState::Online);
-    Ok(WhatsAppHealthOut {
-        state: match (accounts.len(), online) {
-            (0, _) => "none",
-            (_, 0) => "offline",
-            (all, online) if all == online => "online",
-            _ => "degraded",
-        },
-        accounts: accounts.len(),
-        online,
-        waiting_for_scan: count(AccountState::WaitingForScan),
-        held_here: state.live.count().0,
-    })
 }
 
 /// Explains a kind of problem: the `type` of every problem leads here.

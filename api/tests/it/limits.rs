@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 
 use api::http::rate_limit::{Limits, RateLimit};
-use api::metrics::{self, MetricsState};
+use api::metrics;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, StatusCode};
 
 use booking::demo;
+use scheduler::dispatcher::{LiveAccounts, Tally};
+use scheduler::watch::{Watch, Watched};
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -94,9 +96,16 @@ async fn a_user_has_a_limit_of_their_own_and_writing_without_a_token_a_smaller_o
 
 /// The page that Prometheus reads.
 async fn metrics_page(api: &TestApi) -> String {
-    let state = MetricsState { metrics: api.metrics.clone(), platform: api.platform.clone(), rate_limit: None };
+    let watched = Watched {
+        service: "api",
+        platform: api.platform.clone(),
+        live: LiveAccounts::default(),
+        tally: Tally::default(),
+        readiness: api.readiness.clone(),
+    };
+    let watch = Watch::new(watched, |registry| api.metrics.register(registry, None));
     let request = Request::get("/metrics").body(Body::empty()).expect("request");
-    let response = metrics::router(state).oneshot(request).await.expect("answer");
+    let response = watch.router().oneshot(request).await.expect("answer");
     assert_eq!(response.status(), StatusCode::OK);
     let page = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("body");
     String::from_utf8(page.to_vec()).expect("text")
@@ -116,7 +125,10 @@ async fn the_metrics_tell_of_requests_messages_accounts_and_memory_and_of_no_per
         "http_request_duration_seconds_count{method=\"POST\",route=\"/api/v1/public/booking\"} 1",
         "bookings_made_total 1",
         "database_up 1",
-        "whatsapp_accounts{state=\"unheld\"} 1",
+        "whatsapp_accounts{state=\"unpaired\"} 1",
+        "whatsapp_accounts_down{seconds=\"120\"} 0",
+        "account_leases_held 0",
+        "messages_sent_total 0",
         "idempotency_replays_total 0",
         "rate_limit_shared 0",
     ] {

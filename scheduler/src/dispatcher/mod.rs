@@ -17,6 +17,7 @@ mod pulse;
 mod requests;
 mod sender;
 mod state;
+mod tally;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,9 +46,8 @@ use self::hold::Hold;
 pub use self::failure::REASONS;
 pub use self::live::{LiveAccount, LiveAccounts};
 pub use self::pulse::Pulse;
+pub use self::tally::Tally;
 
-/// How often the dispatcher looks for free accounts and due messages when nothing wakes it.
-const POLL: Duration = Duration::from_secs(2);
 /// The channel on which dispatchers wake each other.
 const CHANNEL: &str = "outbox";
 /// Accounts taken in one look; the rest follow at the next.
@@ -66,6 +66,8 @@ pub struct DispatcherParts {
     pub lease: Duration,
     /// How long the server may take to confirm a message; later it is sent again, under the same id.
     pub confirm_within: Duration,
+    /// How often free accounts and due messages are looked for when nothing wakes it.
+    pub poll: Duration,
 }
 
 /// Delivers the messages of every account that this process can get hold of.
@@ -75,6 +77,7 @@ pub struct Dispatcher {
     stores: SqlStores,
     live: LiveAccounts,
     pulse: Pulse,
+    tally: Tally,
     desk: Desk,
 }
 
@@ -87,7 +90,9 @@ pub(crate) struct Shared {
     pub(crate) gate: ConnectGate,
     pub(crate) live: LiveAccounts,
     pulse: Pulse,
+    pub(crate) tally: Tally,
     pub(crate) confirm_within: Duration,
+    pub(crate) poll: Duration,
     pub(crate) desk: Desk,
     holder: String,
     lease: Duration,
@@ -112,7 +117,8 @@ impl Dispatcher {
     pub async fn open(parts: DispatcherParts) -> Result<Self, StoreError> {
         let stores = SqlStores::open(parts.platform.db.clone(), parts.sealing_key.clone()).await?;
         let desk = Desk::new(parts.platform.clone(), parts.sealing_key.clone());
-        Ok(Self { parts, stores, live: LiveAccounts::default(), pulse: Pulse::default(), desk })
+        let (live, pulse, tally) = (LiveAccounts::default(), Pulse::default(), Tally::default());
+        Ok(Self { parts, stores, live, pulse, tally, desk })
     }
 
     /// The accounts that this dispatcher holds, as they come and go.
@@ -125,6 +131,12 @@ impl Dispatcher {
     #[must_use]
     pub fn pulse(&self) -> Pulse {
         self.pulse.clone()
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally.clone()
     }
 
     /// Delivers until `stop`, then lets what is under way finish and gives the leases back.
@@ -142,7 +154,9 @@ impl Dispatcher {
             gate: ConnectGate::default(),
             live: self.live,
             pulse: self.pulse,
+            tally: self.tally,
             confirm_within: self.parts.confirm_within,
+            poll: self.parts.poll,
             desk: self.desk,
             holder,
             lease: self.parts.lease,
@@ -165,7 +179,7 @@ impl Dispatcher {
 impl Running {
     async fn run(mut self) {
         let outbox = self.shared.platform.outbox.clone();
-        let mut poll = tokio::time::interval(POLL);
+        let mut poll = tokio::time::interval(self.shared.poll);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut listener = match self.shared.platform.db.listen(CHANNEL).await {
             Ok(listener) => Some(listener),
@@ -291,8 +305,8 @@ async fn hear(listener: &mut Option<Listener>) -> String {
     }
 }
 
-/// The seconds until `at` on a clock that a demo may move, at most [`POLL`].
-pub(crate) fn until(clock: &Clock, at: booking::clock::Timestamp) -> Duration {
+/// The time until `at` on a clock that a demo may move, at most `poll`.
+pub(crate) fn until(clock: &Clock, at: booking::clock::Timestamp, poll: Duration) -> Duration {
     let ms = at.seconds().saturating_mul(1000).saturating_sub(clock.now_ms());
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(POLL)
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(poll)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use booking::account;
 use booking::clock::Timestamp;
-use booking::outbox::{self, OutboxMessage};
+use booking::outbox::{self, Failure, OutboxMessage};
 use booking::store::StoreError;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -20,7 +20,7 @@ use crate::telemetry::chain;
 
 use super::failure::judge;
 use super::hold::Hold;
-use super::{POLL, Shared, until};
+use super::{Shared, until};
 
 /// Messages that wait for the server's ack at once; the next waits for one of them.
 const IN_FLIGHT: usize = 16;
@@ -80,7 +80,7 @@ impl Sender {
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(account.id = %self.hold.account_id(), "cannot claim messages: {}", chain(&error));
-                    tokio::time::sleep(POLL).await;
+                    tokio::time::sleep(self.shared.poll).await;
                 }
             }
         }
@@ -105,8 +105,8 @@ impl Sender {
     async fn idle(&mut self) {
         let next = outbox::next_due(&self.shared.platform.db, self.hold.lease()).await;
         let pause = match next {
-            Ok(Some(at)) => until(&self.shared.platform.clock, at),
-            Ok(None) | Err(_) => POLL,
+            Ok(Some(at)) => until(&self.shared.platform.clock, at, self.shared.poll),
+            Ok(None) | Err(_) => self.shared.poll,
         };
         tokio::select! {
             _ = self.wake.changed() => {}
@@ -197,6 +197,7 @@ impl Attempt {
         };
         match acked {
             Ok(_) => {
+                self.shared.tally.sent();
                 let marked = outbox::mark_sent(self.db(), &self.message, self.shared.platform.clock.now()).await;
                 self.log(marked);
                 tracing::debug!(message.id = %self.message.id, "sent message {}", self.message.id);
@@ -215,6 +216,10 @@ impl Attempt {
             attempts = self.message.attempts,
             "message {} was not sent: {}", self.message.id, chain(error),
         );
+        match verdict.failure {
+            Failure::Retry { .. } => self.shared.tally.retried(verdict.reason),
+            Failure::Final => self.shared.tally.failed(verdict.reason),
+        }
         if let Some(stop) = verdict.cold_stop {
             self.stop_cold(now.plus(stop), verdict.reason).await;
         }

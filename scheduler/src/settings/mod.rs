@@ -64,8 +64,10 @@ pub struct HttpSettings {
     pub public_domain: Option<String>,
     /// Where the routes of the earlier WhatsApp service listen; `None` closes them.
     pub compat: Option<SocketAddr>,
-    /// Where Prometheus finds the metrics; `None` closes it.
+    /// Where Prometheus finds the metrics of `api`; `None` closes it.
     pub metrics: Option<SocketAddr>,
+    /// Where it finds those of `scheduler`; `None` closes it.
+    pub scheduler_metrics: Option<SocketAddr>,
     /// How much somebody may ask; `None` for no limit.
     pub rate_limit: Option<RateLimitSettings>,
     /// Peers whose `X-Forwarded-For` is believed.
@@ -290,6 +292,7 @@ fn http(source: &Source, network: &WhatsAppNetwork) -> Result<HttpSettings, Sett
         public_domain: public_domain(source)?,
         compat: closable(source, "COMPAT_ADDR")?,
         metrics: closable(source, "METRICS_ADDR")?,
+        scheduler_metrics: closable(source, "SCHEDULER_METRICS_ADDR")?,
         rate_limit: rate_limit(source)?,
         trusted_proxies: proxies.collect::<Result<_, _>>()?,
     })

@@ -22,6 +22,7 @@ fn the_documented_defaults_hold() {
     assert_eq!(settings.http.api.port(), 8000);
     assert_eq!(settings.http.compat.map(|address| address.port()), Some(3000));
     assert_eq!(settings.http.metrics.map(|address| address.port()), Some(9464));
+    assert_eq!(settings.http.scheduler_metrics.map(|address| address.port()), Some(9465));
     let limits = settings.http.rate_limit.clone().expect("there is a limit");
     assert_eq!((limits.address, limits.user, limits.strict, limits.redis.is_some()), (100, 300, 20, false));
     assert_eq!(settings.tokens.access, Duration::from_hours(24));
@@ -48,6 +49,7 @@ fn a_wrong_value_is_refused_by_name_and_never_shown() {
         ("RATE_LIMIT_PER_MINUTE", "-1"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("METRICS_ADDR", "secret-value"),
+        ("SCHEDULER_METRICS_ADDR", "secret-value"),
         ("RATE_LIMIT_USER_PER_MINUTE", "0"),
         ("RATE_LIMIT_STRICT_PER_MINUTE", "many"),
         ("REDIS_URL", "http://secret-value"),

@@ -1,9 +1,11 @@
-//! Whether requests should come to this process.
+//! Whether a process is fit for its work.
 
 use booking::platform::Platform;
 use booking::schema;
-use scheduler::dispatcher::Pulse;
 use tokio_util::sync::CancellationToken;
+
+use crate::dispatcher::Pulse;
+use crate::telemetry::chain;
 
 /// What readiness depends on, besides the database. A cheap handle.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +34,7 @@ impl Readiness {
     pub async fn parts(&self, platform: &Platform) -> Parts {
         let current = platform.db.is_current(&schema::COMPONENT).await;
         if let Err(error) = &current {
-            tracing::error!("the database does not answer: {}", scheduler::telemetry::chain(error));
+            tracing::error!("the database does not answer: {}", chain(error));
         }
         Parts {
             database: current.is_ok(),
@@ -48,5 +50,33 @@ impl Parts {
     #[must_use]
     pub fn are_ready(self) -> bool {
         self.database && self.tables && self.dispatcher != Some(false) && !self.stopping
+    }
+
+    /// `ready` or `not_ready`.
+    #[must_use]
+    pub fn status(self) -> &'static str {
+        if self.are_ready() { "ready" } else { "not_ready" }
+    }
+
+    /// `connected` or `disconnected`.
+    #[must_use]
+    pub fn database_word(self) -> &'static str {
+        if self.database { "connected" } else { "disconnected" }
+    }
+
+    /// `current`, or `pending` while the tables are older than the program.
+    #[must_use]
+    pub fn tables_word(self) -> &'static str {
+        if self.tables { "current" } else { "pending" }
+    }
+
+    /// `running`, `stopped` (also while it waits for a sandbox), or `off` where messages are switched off.
+    #[must_use]
+    pub fn dispatcher_word(self) -> &'static str {
+        match self.dispatcher {
+            Some(true) => "running",
+            Some(false) => "stopped",
+            None => "off",
+        }
     }
 }

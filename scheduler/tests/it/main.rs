@@ -6,3 +6,5 @@ mod delivery;
 mod desk;
 mod support;
 mod takeover;
+mod wake;
+mod watch;
