@@ -1,12 +1,15 @@
 //! What is lost comes back without a restart, and nothing is half-done meanwhile.
 
+use std::time::Duration;
+
 use db::Db;
 use hyper::Method;
 use serde_json::Value;
 
 use crate::postgres::Cluster;
 use crate::process::{Process, folder, free_times, run, whole};
-use crate::redis::until;
+use crate::program::{CLIENT, PATIENCE, sandbox};
+use crate::redis::{Redis, until};
 use crate::support::visit;
 
 const QUIET: (&str, &str) = ("WHATSAPP_ENABLED", "false");
@@ -86,4 +89,67 @@ async fn a_lost_postgres_is_a_503_and_comes_back_without_a_restart() {
     assert_eq!(process.book(&times[4]).await.0, 201);
     assert_eq!(counts(&url).await, (2, 2, 2));
     process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_redis_costs_nobody_an_answer_and_comes_back_without_a_restart() {
+    let Some(mut redis) = Redis::start().await else { return };
+    let (folder, url) = (folder(), redis.url());
+    let settings = [QUIET, ("REDIS_URL", url.as_str()), ("RATE_LIMIT_PER_MINUTE", "100")];
+    let process = Process::start(folder.path(), &settings);
+    let counted_in = async |place: &str| process.get("/health").await.1["rate_limit"] == place;
+    until(async || counted_in("redis").await).await;
+    let times = free_times(process.api).await;
+    assert_eq!(process.book(&times[0]).await.0, 201);
+
+    redis.kill();
+    assert_eq!(process.book(&times[4]).await.0, 201);
+    assert!(counted_in("fallback").await && process.is_ready().await);
+    redis.run().await;
+    until(async || counted_in("redis").await).await;
+
+    // One that takes requests and answers none holds nobody up either.
+    redis.signal("STOP");
+    let booked = tokio::time::timeout(Duration::from_secs(5), process.book(&times[8])).await;
+    assert_eq!(booked.expect("an answer in time").0, 201);
+    assert!(counted_in("fallback").await);
+    redis.signal("CONT");
+    until(async || counted_in("redis").await).await;
+
+    // While it is away the limit holds for each process alone; it has forgotten who asked when it is back.
+    redis.kill();
+    until(async || process.get(SERVICES).await.0 == 429).await;
+    redis.run().await;
+    until(async || counted_in("redis").await).await;
+    assert_eq!(process.book(&times[12]).await.0, 201);
+
+    process.stop().await;
+    let url = format!("sqlite:{}", folder.path().join("data/booking.db").display());
+    assert_eq!(counts(&url).await, (4, 4, 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delivery_goes_on_when_a_lost_postgres_is_back_and_nothing_is_sent_twice() {
+    let Some(cluster) = Cluster::start() else { return };
+    let (folder, url, sandbox) = (folder(), cluster.url(), sandbox().await);
+    let base = sandbox.base_url();
+    let settings = [("DATABASE_URL", url.as_str()), ("SANDBOX_URL", base.as_str()), ("LEASE_SECONDS", "3")];
+    let process = Process::start(folder.path(), &settings);
+    until(async || process.get("/health").await.1["whatsapp"]["state"] == "online").await;
+    let times = free_times(process.api).await;
+    assert_eq!(process.book(&times[0]).await.0, 201);
+    assert_eq!(sandbox.wait_inbox(CLIENT, 0, PATIENCE).await.expect("inbox").len(), 1);
+
+    cluster.stop();
+    assert_unavailable(whole(Method::POST, process.api, BOOKING, Some(visit(&times[4]))).await);
+    // Longer than its lease, so that the account has to be taken anew.
+    until(async || process.get("/ready").await.0 == 503).await;
+    cluster.run();
+    until(async || process.is_ready().await).await;
+    assert_eq!(process.book(&times[8]).await.0, 201);
+    until(async || sandbox.inbox(CLIENT, 0).expect("inbox").len() >= 2).await;
+    process.stop().await;
+    let inbox = sandbox.inbox(CLIENT, 0).expect("inbox");
+    assert!(inbox.len() == 2 && inbox.iter().all(|message| message.undecryptable.is_none()), "{inbox:?}");
+    assert_eq!(counts(&url).await, (2, 2, 2));
 }

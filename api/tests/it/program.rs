@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::banner;
 use api::program::{Program, ProgramError};
 use bytes::Bytes;
+use db::testing::on_each_url;
 use fixtures::sandbox::{Sandbox, SandboxConfig};
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request};
@@ -19,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::visit;
 
-const CLIENT: &str = "77779876543";
+pub(crate) const CLIENT: &str = "77779876543";
+/// Signs tokens and seals accounts here.
+const SECRET: &str = "5a17c0de9b3f68245a17c0de9b3f68245a17c0de9b3f68245a17c0de9b3f6824";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program, running on ports that the system chose.
@@ -28,16 +31,24 @@ pub(crate) struct Running {
     pub(crate) compat: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<Result<(), ProgramError>>,
+    /// Where a demo keeps its secrets.
     _folder: TempDir,
 }
 
 impl Running {
+    /// On a SQLite file of its own.
     pub(crate) async fn start(sandbox: &Sandbox) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let url = format!("sqlite:///{}", folder.path().join("data/booking.db").display());
+        Self::start_on(&url, folder, sandbox).await
+    }
+
+    async fn start_on(url: &str, folder: TempDir, sandbox: &Sandbox) -> Self {
         let base = sandbox.base_url();
         let source = Source::from_pairs([
-            ("DATABASE_URL", url.as_str()),
+            ("DATABASE_URL", url),
+            ("JWT_SECRET_KEY", SECRET),
+            ("SEALING_KEY", SECRET),
             ("API_ADDR", "127.0.0.1:0"),
             ("COMPAT_ADDR", "127.0.0.1:0"),
             ("METRICS_ADDR", "127.0.0.1:0"),
@@ -60,6 +71,17 @@ impl Running {
         self.stop.cancel();
         self.task.await.expect("the program ends").expect("it ends well");
     }
+}
+
+/// Runs `test` with the program on SQLite, then on PostgreSQL if there is a server.
+async fn on_each(test: impl AsyncFn(&Sandbox, &Running)) {
+    on_each_url(async |url| {
+        let (sandbox, folder) = (sandbox().await, tempfile::tempdir().expect("temporary folder"));
+        let running = Running::start_on(url, folder, &sandbox).await;
+        test(&sandbox, &running).await;
+        running.finish().await;
+    })
+    .await;
 }
 
 pub(crate) async fn call(method: Method, address: SocketAddr, path: &str, body: Option<Value>) -> (u16, Value) {
@@ -89,55 +111,56 @@ pub(crate) async fn free_time(api: SocketAddr) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_over_rest_arrives_in_russian_on_the_clients_phone() {
-    let sandbox = sandbox().await;
-    let running = Running::start(&sandbox).await;
-    let booking_date = free_time(running.api).await;
-    let (status, booked) = call(Method::POST, running.api, "/api/v1/public/booking", Some(visit(&booking_date))).await;
-    assert_eq!(status, 201, "{booked}");
-    let inbox = sandbox.wait_inbox(CLIENT, 0, PATIENCE).await.expect("the phone exists");
-    let text = inbox.first().and_then(|message| message.text.as_deref()).expect("a text arrives");
-    assert!(text.contains("Вы записаны") && text.contains("Салон «Демо»"), "{text}");
-    let (_, health) = call(Method::GET, running.api, "/health", None).await;
-    assert_eq!((&health["whatsapp"]["state"], &health["whatsapp"]["held_here"]), (&json!("online"), &json!(1)));
-    running.finish().await;
+    on_each(async |sandbox, running| {
+        let booking_date = free_time(running.api).await;
+        let (status, booked) =
+            call(Method::POST, running.api, "/api/v1/public/booking", Some(visit(&booking_date))).await;
+        assert_eq!(status, 201, "{booked}");
+        let inbox = sandbox.wait_inbox(CLIENT, 0, PATIENCE).await.expect("the phone exists");
+        let text = inbox.first().and_then(|message| message.text.as_deref()).expect("a text arrives");
+        assert!(text.contains("Вы записаны") && text.contains("Салон «Демо»"), "{text}");
+        let (_, health) = call(Method::GET, running.api, "/health", None).await;
+        assert_eq!((&health["whatsapp"]["state"], &health["whatsapp"]["held_here"]), (&json!("online"), &json!(1)));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_earlier_services_routes_keep_their_bodies() {
-    let sandbox = sandbox().await;
-    let running = Running::start(&sandbox).await;
-    let post = |path: &'static str, body: Value| call(Method::POST, running.compat, path, Some(body));
+    on_each(async |sandbox, running| {
+        let post = |path: &'static str, body: Value| call(Method::POST, running.compat, path, Some(body));
 
-    let (_, health) = call(Method::GET, running.compat, "/health", None).await;
-    assert_eq!(
-        (&health["status"], &health["ready"], &health["hasQR"]),
-        (&json!("healthy"), &json!(true), &json!(false))
-    );
-    let (_, qr) = call(Method::GET, running.compat, "/qr", None).await;
-    assert_eq!(qr["authenticated"], true);
+        let (_, health) = call(Method::GET, running.compat, "/health", None).await;
+        assert_eq!(
+            (&health["status"], &health["ready"], &health["hasQR"]),
+            (&json!("healthy"), &json!(true), &json!(false))
+        );
+        let (_, qr) = call(Method::GET, running.compat, "/qr", None).await;
+        assert_eq!(qr["authenticated"], true);
 
-    for (seen, phone) in (1..).zip(["87771234567", "+77771234567", "7771234567"]) {
-        let (status, sent) = post("/send-message", json!({ "phone": phone, "message": "Привет" })).await;
-        assert_eq!((status, &sent["success"], &sent["phone"]), (200, &json!(true), &json!(phone)));
-        assert_eq!(sandbox.inbox("77771234567", 0).expect("inbox").len(), seen);
-    }
-    let (status, check) = post("/check-number", json!({ "phone": "7771234567" })).await;
-    assert_eq!((status, &check["registered"]), (200, &json!(true)));
-    let phones = json!({ "phones": ["87771234567", "12"], "message": "Всем" });
-    let (status, bulk) = post("/send-bulk", phones).await;
-    assert_eq!((status, &bulk["total"], &bulk["sent"], &bulk["failed"]), (200, &json!(2), &json!(1), &json!(1)));
+        for (seen, phone) in (1..).zip(["87771234567", "+77771234567", "7771234567"]) {
+            let (status, sent) = post("/send-message", json!({ "phone": phone, "message": "Привет" })).await;
+            assert_eq!((status, &sent["success"], &sent["phone"]), (200, &json!(true), &json!(phone)));
+            assert_eq!(sandbox.inbox("77771234567", 0).expect("inbox").len(), seen);
+        }
+        let (status, check) = post("/check-number", json!({ "phone": "7771234567" })).await;
+        assert_eq!((status, &check["registered"]), (200, &json!(true)));
+        let phones = json!({ "phones": ["87771234567", "12"], "message": "Всем" });
+        let (status, bulk) = post("/send-bulk", phones).await;
+        assert_eq!((status, &bulk["total"], &bulk["sent"], &bulk["failed"]), (200, &json!(2), &json!(1), &json!(1)));
 
-    for (path, body) in [
-        ("/send-message", json!({ "phone": "87771234567" })),
-        ("/send-message", json!({ "phone": "8777", "message": "x" })),
-        ("/send-message", json!({ "phone": "87771234567", "message": "x".repeat(4097) })),
-        ("/send-bulk", json!({ "phones": [], "message": "x" })),
-        ("/check-number", json!({})),
-    ] {
-        let (status, answer) = post(path, body).await;
-        assert!(status == 400 && answer["error"].is_string(), "{path}: {answer}");
-    }
-    running.finish().await;
+        for (path, body) in [
+            ("/send-message", json!({ "phone": "87771234567" })),
+            ("/send-message", json!({ "phone": "8777", "message": "x" })),
+            ("/send-message", json!({ "phone": "87771234567", "message": "x".repeat(4097) })),
+            ("/send-bulk", json!({ "phones": [], "message": "x" })),
+            ("/check-number", json!({})),
+        ] {
+            let (status, answer) = post(path, body).await;
+            assert!(status == 400 && answer["error"].is_string(), "{path}: {answer}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

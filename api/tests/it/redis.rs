@@ -55,6 +55,13 @@ impl Redis {
         until(async || TcpStream::connect(("127.0.0.1", self.port)).await.is_ok()).await;
     }
 
+    /// Sends it a signal, by the shell: not every machine has a program `kill`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.process.as_ref().expect("it runs").id();
+        crate::process::run("sh", &["-c", &format!("kill -{name} {id}")]);
+    }
+
+    /// Ends it as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().expect("it can be killed");
