@@ -53,6 +53,34 @@ async fn a_process_that_dies_while_it_sends_loses_and_repeats_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_told_to_stop_while_it_sends_finishes_what_it_began_and_leaves_the_rest() {
+    on_each(async |salon| {
+        let phones: Vec<String> = (0..20).map(|number| format!("7777000{number:04}")).collect();
+        let mut first = salon.spawn_process();
+        salon.wait_for(AccountState::Online).await;
+        let mut visits = Vec::new();
+        for phone in &phones {
+            visits.push(salon.book(0, phone).await);
+        }
+        salon.inbox(&phones[3], 1).await;
+        first.signal("TERM");
+        assert!(first.ended().success());
+        // Nothing that left is left in doubt: nobody has to send it once more to be sure.
+        for (visit, phone) in visits.iter().zip(&phones) {
+            let message = salon.messages(visit).await.swap_remove(0);
+            let arrived = salon.sandbox.inbox(phone, 0).map_or(0, |inbox| inbox.len());
+            assert_eq!(arrived == 1, message.sent_at.is_some(), "{message:?}");
+        }
+        let second = salon.spawn_process();
+        for phone in &phones {
+            assert_eq!(salon.inbox(phone, 1).await.len(), 1);
+        }
+        drop(second);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dispatcher_that_ends_gives_its_accounts_back_at_once() {
     on_each(async |salon| {
         let running = salon.spawn().await;
