@@ -124,9 +124,10 @@ impl Program {
             readiness: readiness.clone(),
         };
         let watch = Watch::new(watched, |registry| metrics.register(registry, rate_limit.clone()));
+        let tokens = AccessTokens::new(&settings.tokens);
         let state = AppState {
-            platform: platform.clone(),
-            tokens: AccessTokens::new(&settings.tokens),
+            platform: platform.clone().with_code_key(&tokens.derived(&["codes to phones"]).into()),
+            tokens,
             live: live.clone(),
             desk: desk.clone(),
             texts: Arc::clone(&texts),

@@ -1,13 +1,16 @@
 //! Codes of six digits that go to a phone over WhatsApp: whoever can tell one back has the phone.
 //!
-//! A code is good for ten minutes, five tries and one use, and only the newest one counts. It is kept as a salted hash,
-//! which slows a thief of the database down by no more than its minutes. A row is written also where nobody has the
-//! number: limits and answers are the same, and nothing tells who exists.
+//! A code is good for ten minutes, five tries and one use, and only the newest one counts. What is kept of it is a
+//! code of authentication under a key of the program's that the database does not hold: six digits are few, and a thief
+//! of the database could try them all against a hash. A row is written also where nobody has the number: limits and
+//! answers are the same, and nothing tells who exists.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use db::Connection;
-use sha2::{Digest, Sha256};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -40,6 +43,36 @@ text_enum! {
         Password = "password",
         /// A client's own visits.
         Client = "client",
+    }
+}
+
+/// The key under which codes are kept. `Debug` shows nothing.
+#[derive(Clone)]
+pub struct CodeKey(Hmac<Sha256>);
+
+impl CodeKey {
+    /// The key of these bytes.
+    #[must_use]
+    pub fn new(bytes: &Zeroizing<[u8; 32]>) -> Self {
+        let mut block = Zeroizing::new([0; 64]);
+        block.iter_mut().zip(bytes.iter()).for_each(|(place, byte)| *place = *byte);
+        Self(Hmac::new((&*block).into()))
+    }
+
+    /// What is kept of a code that opens something to whoever has a number.
+    fn seal(&self, salt: &[u8], (opens, phone): (Opens, &Phone), code: &str) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        for part in [salt, opens.as_str().as_bytes(), phone.expose().as_bytes(), code.as_bytes()] {
+            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for CodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeKey")
     }
 }
 
@@ -100,7 +133,7 @@ pub async fn send(platform: &Platform, request: &CodeRequest<'_>) -> Result<(), 
         request.phone.expose(),
         request.address.map(|address| address.to_string()),
         salt.as_slice(),
-        hash(&salt, &code).as_slice(),
+        platform.codes.seal(&salt, (request.opens, request.phone), &code).as_slice(),
         now,
         now.plus(i64::from(MINUTES) * 60),
     )?;
@@ -122,6 +155,7 @@ pub(crate) struct Redeemed {
 /// Tries a code and spends it; `None` when it is wrong or worth nothing any more. Commit in both cases: the try counts.
 pub(crate) async fn redeem(
     connection: &mut Connection,
+    key: &CodeKey,
     opens: Opens,
     business_id: Option<BusinessId>,
     phone: &Phone,
@@ -144,7 +178,8 @@ pub(crate) async fn redeem(
         now,
     )?;
     let digits: Zeroizing<String> = Zeroizing::new(code.chars().filter(char::is_ascii_digit).collect());
-    let right = |row: &Row| bool::from(row.code_hash.as_slice().ct_eq(&hash(&row.salt, &digits)));
+    let seal = |row: &Row| key.seal(&row.salt, (opens, phone), &digits);
+    let right = |row: &Row| bool::from(row.code_hash.as_slice().ct_eq(&seal(row)));
     let Some(row) = row.filter(right) else { return Ok(None) };
     db::execute!(connection, "update codes set used_at = $2 where id = $1", row.id, now)?;
     Ok(Some(Redeemed { user_id: row.user_id }))
@@ -221,10 +256,6 @@ fn fresh(entropy: &Entropy) -> Zeroizing<String> {
     Zeroizing::new(format!("{number:06}"))
 }
 
-fn hash(salt: &[u8], code: &str) -> [u8; 32] {
-    Sha256::new().chain_update(salt).chain_update(code.as_bytes()).finalize().into()
-}
-
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
@@ -249,6 +280,25 @@ mod tests {
         assert_eq!(wait(&[10]), Some(50));
         assert_eq!(wait(&[60, 120, 180, 240]), None);
         assert_eq!(wait(&[60, 120, 180, 240, 300]), Some(3_300));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_code_tells_nothing_without_the_key() {
+        let key = |byte| CodeKey::new(&Zeroizing::new([byte; 32]));
+        let (phone, other): (Phone, Phone) = ("87771234567".parse().unwrap(), "87771234568".parse().unwrap());
+        let seal = |byte, salt: &[u8], whose, code| key(byte).seal(salt, whose, code);
+        let kept = seal(1, b"salt", (Opens::Client, &phone), "123456");
+        assert_eq!(kept, seal(1, b"salt", (Opens::Client, &phone), "123456"));
+        for different in [
+            seal(2, b"salt", (Opens::Client, &phone), "123456"),
+            seal(1, b"Salt", (Opens::Client, &phone), "123456"),
+            seal(1, b"salt", (Opens::Password, &phone), "123456"),
+            seal(1, b"salt", (Opens::Client, &other), "123456"),
+            seal(1, b"salt", (Opens::Client, &phone), "123457"),
+        ] {
+            assert_ne!(kept, different);
+        }
+        assert_eq!(format!("{:?}", key(1)), "CodeKey");
     }
 
     #[test]

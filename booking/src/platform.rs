@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use db::Db;
 use db::migration::MigrateError;
+use zeroize::Zeroizing;
 
 use crate::booking::Writer;
 use crate::client;
 use crate::clock::Clock;
+use crate::code::CodeKey;
 use crate::entropy::Entropy;
 use crate::known::Known;
 use crate::outbox::OutboxSignal;
@@ -36,6 +38,8 @@ pub struct Platform {
     pub passwords: Passwords,
     /// Rings when a message is due at once.
     pub outbox: OutboxSignal,
+    /// The key under which codes that go to phones are kept.
+    pub(crate) codes: CodeKey,
     /// What need not be read for each visit.
     pub(crate) known: Known,
     /// Writes new visits.
@@ -77,7 +81,9 @@ impl Platform {
         let texts = Arc::new(Texts::new()?);
         zone::database_self_test(&mut db.read().await?).await??;
         db.migrate(&schema::COMPONENT).await?;
+        let codes = CodeKey::new(&Zeroizing::new(entropy.bytes()));
         let platform = Self {
+            codes,
             writer: Writer::start(db.clone()),
             known: Known::default(),
             db,
@@ -90,5 +96,12 @@ impl Platform {
         };
         client::prepare_search(&platform).await?;
         Ok(platform)
+    }
+
+    /// Keeps codes that go to phones under a key that all processes of an installation have. Without it each has a
+    /// random one: a code opens something only in the process that sent it.
+    #[must_use]
+    pub fn with_code_key(self, key: &Zeroizing<[u8; 32]>) -> Self {
+        Self { codes: CodeKey::new(key), ..self }
     }
 }
