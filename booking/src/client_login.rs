@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::business::{self, Business, BusinessState};
+use crate::client;
 use crate::code::{self, CodeError, CodeRequest, Opens};
 use crate::id::ClientId;
 use crate::language::Language;
@@ -39,7 +40,8 @@ pub enum ClientLoginError {
 }
 from_store!(ClientLoginError);
 
-/// Sends a code to a client's number. Whether the business has such a client is not told.
+/// Sends a code to a client's number, in their language, else in the one that is `asked` for, else in the business's.
+/// Whether the business has such a client is not told.
 ///
 /// # Errors
 ///
@@ -48,19 +50,20 @@ pub async fn request_code(
     platform: &Platform,
     subdomain: &str,
     phone: &str,
-    language: Language,
+    asked: Option<Language>,
     address: Option<IpAddr>,
 ) -> Result<(), ClientLoginError> {
     let phone: Phone = phone.parse()?;
     let business = find(platform, subdomain).await?;
-    let client = client(platform, &business, &phone).await?;
+    let client = client::by_phone(&mut platform.db.read().await?, business.id, &phone).await?;
+    let chosen = client.as_ref().and_then(|client| client.language);
     let request = CodeRequest {
         opens: Opens::Client,
         business: Some(&business),
         user_id: None,
         known: client.is_some(),
         phone: &phone,
-        language,
+        language: chosen.or(asked).unwrap_or(business.language),
         address,
     };
     code::send(platform, &request).await.map_err(|error| match error {
@@ -82,11 +85,11 @@ pub async fn login(
 ) -> Result<(Business, ClientId, RefreshToken), ClientLoginError> {
     let phone: Phone = phone.parse()?;
     let business = find(platform, subdomain).await?;
-    let client = client(platform, &business, &phone).await?;
+    let client = client::by_phone(&mut platform.db.read().await?, business.id, &phone).await?;
     let now = platform.clock.real_now();
     let mut tx = platform.db.begin().await?;
-    let redeemed = code::redeem(&mut tx, Opens::Client, Some(business.id), &phone, code, now).await?;
-    let Some(client_id) = redeemed.and(client) else {
+    let redeemed = code::redeem(&mut tx, &platform.codes, Opens::Client, Some(business.id), &phone, code, now).await?;
+    let Some(client_id) = redeemed.and(client).map(|client| client.id) else {
         tx.commit().await?;
         return Err(ClientLoginError::Code);
     };
@@ -100,15 +103,4 @@ async fn find(platform: &Platform, subdomain: &str) -> Result<Business, ClientLo
     let business = business::by_subdomain(&mut platform.db.read().await?, subdomain).await?;
     let business = business.ok_or(ClientLoginError::UnknownBusiness)?;
     if business.state == BusinessState::Suspended { Err(ClientLoginError::Suspended) } else { Ok(business) }
-}
-
-async fn client(platform: &Platform, business: &Business, phone: &Phone) -> Result<Option<ClientId>, StoreError> {
-    let row = db::fetch_optional!(
-        &mut platform.db.read().await?,
-        (ClientId,),
-        "select id from clients where business_id = $1 and phone = $2",
-        business.id,
-        phone.expose(),
-    )?;
-    Ok(row.map(|(id,)| id))
 }

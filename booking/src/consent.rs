@@ -102,8 +102,8 @@ const STOP: [&str; 11] = [
     "ОТПИСКА",
     "UNSUBSCRIBE",
 ];
-/// Words that ask for a beginning.
-const START: [&str; 6] = ["СТАРТ", "START", "БАСТАУ", "БАСТА", "BASTAU", "ПОДПИСАТЬСЯ"];
+/// Words that ask for a beginning. `БАСТА` is none: in Kazakh it begins, in Russian it ends.
+const START: [&str; 5] = ["СТАРТ", "START", "БАСТАУ", "BASTAU", "ПОДПИСАТЬСЯ"];
 
 /// Whether a whole message is a word that asks for an end or a beginning: `СТОП!`, `тоқтат`, `Stop.`, also when Latin and
 /// Cyrillic letters that look alike are mixed. A sentence in which such a word stands is left to people.
@@ -173,6 +173,22 @@ pub async fn has_opted_out(
         business_id,
         phone.expose(),
         purpose.as_str(),
+    )?;
+    Ok(row.is_some_and(|(stopped_at,)| stopped_at.is_some()))
+}
+
+/// Whether a client does not want messages about their visits.
+pub(crate) async fn is_stopped(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    client_id: ClientId,
+) -> Result<bool, StoreError> {
+    let row = db::fetch_optional!(
+        connection,
+        (Option<Timestamp>,),
+        "select service_stopped_at from clients where business_id = $1 and id = $2",
+        business_id,
+        client_id,
     )?;
     Ok(row.is_some_and(|(stopped_at,)| stopped_at.is_some()))
 }
@@ -477,6 +493,7 @@ mod tests {
             "нет",
             "stop it now please",
             "нонстоп",
+            "баста",
         ] {
             assert_eq!(stop_word(message), None, "{message}");
         }

@@ -167,3 +167,27 @@ pub async fn note_inbound(
     )?;
     Ok(())
 }
+
+/// Forgets what the account of a business, and the operator's, know of a number that is nobody's any more. The operator's
+/// knows it on if it wrote to it for another business.
+pub(crate) async fn forget(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    phone: &Phone,
+) -> Result<(), StoreError> {
+    db::execute!(
+        connection,
+        "delete from contacts
+         where phone = $2
+             and account_id in (select id from accounts where business_id = $1 or business_id is null)
+             and not exists (select 1 from clients where business_id = $1 and phone = $2)
+             and not exists (
+                 select 1 from outbox
+                 where outbox.account_id = contacts.account_id and outbox.phone = $2
+                     and (outbox.forget_at is not null or outbox.sent_at is not null and outbox.business_id <> $1)
+             )",
+        business_id,
+        phone.expose(),
+    )?;
+    Ok(())
+}

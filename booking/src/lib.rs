@@ -30,7 +30,7 @@
 //!     start: tomorrow.at(14, 0, 0, 0),
 //!     notes: &"".parse()?,
 //!     language: None,
-//!     source: Source::Public { origin: &Origin::system(), hold: None },
+//!     source: Source::Public { origin: &Origin::system(), hold: None, browser: None },
 //! };
 //! let booked = visits::create(&platform, &salon, &visit).await?;
 //! assert_eq!(booked.wall_start, tomorrow.at(14, 0, 0, 0));

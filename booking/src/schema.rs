@@ -33,6 +33,7 @@ pub const COMPONENT: Component = Component {
         step!(13, "messages", "0013_messages.sql"),
         step!(14, "operation", "0014_operation.sql"),
         step!(15, "write_path", "0015_write_path.sql"),
+        step!(16, "clients", "0016_clients.sql"),
     ],
 };
 

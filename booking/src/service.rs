@@ -4,8 +4,10 @@
 //! service's own: a change of them holds for visits that are booked, too, and their reminders are planned anew. A service
 //! is never deleted, only archived: visits go on naming it.
 
+mod name;
 mod store;
 
+pub use name::ServiceName;
 pub use store::{active, create, find, is_active, list};
 
 use db::Tx;

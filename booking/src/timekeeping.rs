@@ -1,5 +1,6 @@
 //! What time causes by itself: holds and requests that are over, visits whose end nobody recorded, marks of
-//! [`replan_all`](crate::booking::replan_all), texts for many that were not planned to their end, and zones whose rules changed.
+//! [`replan_all`](crate::booking::replan_all), texts for many that were not planned to their end, zones whose rules
+//! changed, and last words to clients who were erased.
 //!
 //! Both programs keep time, one at a time by a lease; each round does a bounded amount of work, found by an index, so a
 //! missed round is made up for by the next. Nothing here decides what a late round would decide differently, but one
@@ -14,6 +15,7 @@ use crate::business;
 use crate::clock::Timestamp;
 use crate::hold;
 use crate::id::{BookingId, BusinessId};
+use crate::outbox;
 use crate::platform::Platform;
 use crate::settings::AfterVisit;
 use crate::store::StoreError;
@@ -39,6 +41,8 @@ pub struct Round {
     pub recipients: u64,
     /// Visits whose instants were moved, because a zone's rules changed.
     pub moved: u64,
+    /// Last words to clients who were erased, that were forgotten.
+    pub forgotten: u64,
 }
 
 /// Takes or renews the right to keep time, for `ttl_seconds` of real time; gives whether `holder` has it.
@@ -84,10 +88,11 @@ pub async fn round(platform: &Platform) -> Result<Round, StoreError> {
     let planned = visits::replan_marked(platform).await?;
     let recipients = bulk::resume(platform).await?;
     let moved = zones::recompute(platform).await?;
+    let forgotten = outbox::forget_said(&platform.db, platform.clock.now()).await?;
     if visits + planned + recipients + moved > 0 {
         platform.outbox.ring();
     }
-    Ok(Round { holds, visits, planned, recipients, moved })
+    Ok(Round { holds, visits, planned, recipients, moved, forgotten })
 }
 
 /// Ends the visits whose time for it has come.

@@ -13,7 +13,7 @@ use booking::language::Language;
 use scheduler::settings::Network;
 use tracing::Instrument;
 
-use super::language::negotiate;
+use super::language::asked_language;
 use super::problem::{ApiError, ProblemKind};
 use super::texts::Texts;
 
@@ -29,6 +29,8 @@ pub struct RequestContext {
     pub id: String,
     /// The language of texts in the answer.
     pub language: Language,
+    /// The one of them that `Accept-Language` names.
+    pub asked: Option<Language>,
     /// The client's address, past trusted proxies.
     pub client: IpAddr,
 }
@@ -82,9 +84,11 @@ impl ContextSettings {
     fn context(&self, headers: &HeaderMap, extensions: &Extensions) -> RequestContext {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+        let asked = asked_language(headers, &self.languages);
         RequestContext {
             id: given_id(headers).unwrap_or_else(new_id),
-            language: negotiate(headers, &self.languages, self.default_language),
+            language: asked.unwrap_or(self.default_language),
+            asked,
             client: client_address(peer, headers, &self.trusted_proxies),
         }
     }

@@ -1,4 +1,4 @@
-//! The language of an answer, from `Accept-Language`.
+//! The language that a client asks for, from `Accept-Language`.
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_LANGUAGE;
@@ -7,36 +7,33 @@ use booking::language::Language;
 /// Entries of one header that are looked at; the rest is ignored.
 const ENTRIES_MAX: usize = 16;
 
-/// Picks the language that a client likes best of those `offered`, else `default`.
+/// The language that a client likes best of those `offered`; none if it names none of them, or likes any as much.
 ///
 /// Source: RFC 9110 §12.5.4; a range such as `ru-KZ` asks for `ru`.
 #[must_use]
-pub fn negotiate(headers: &HeaderMap, offered: &[Language], default: Language) -> Language {
-    let header = headers.get(ACCEPT_LANGUAGE);
-    let Some(text) = header.and_then(|value| value.to_str().ok()) else {
-        return default;
-    };
-    let mut best: Option<(u16, Language)> = None;
+pub fn asked_language(headers: &HeaderMap, offered: &[Language]) -> Option<Language> {
+    let text = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
+    let mut best: Option<(u16, Option<Language>)> = None;
     for entry in text.split(',').take(ENTRIES_MAX) {
-        let Some((quality, language)) = parse_entry(entry, default) else {
+        let Some((quality, language)) = parse_entry(entry) else {
             continue;
         };
         let is_better = best.is_none_or(|(best, _)| quality > best);
-        if quality > 0 && is_better && offered.contains(&language) {
+        if quality > 0 && is_better && language.is_none_or(|language| offered.contains(&language)) {
             best = Some((quality, language));
         }
     }
-    best.map_or(default, |(_, language)| language)
+    best.and_then(|(_, language)| language)
 }
 
-/// Reads `kk`, `ru-KZ;q=0.8` or `*`; the quality in thousandths.
-fn parse_entry(entry: &str, default: Language) -> Option<(u16, Language)> {
+/// Reads `kk`, `ru-KZ;q=0.8` or `*`, which is none; the quality in thousandths.
+fn parse_entry(entry: &str) -> Option<(u16, Option<Language>)> {
     let mut parts = entry.split(';').map(str::trim);
     let range = parts.next()?;
     let primary = range.split('-').next()?;
     let language = match primary {
-        "*" => default,
-        _ => primary.to_ascii_lowercase().parse().ok()?,
+        "*" => None,
+        _ => Some(primary.to_ascii_lowercase().parse().ok()?),
     };
     let quality = parts.find_map(|part| part.strip_prefix("q="));
     Some((quality.map_or(Some(1000), thousandths)?, language))
@@ -60,25 +57,29 @@ fn thousandths(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn chosen(header: &str) -> Language {
+    fn asked(header: &str) -> Option<Language> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT_LANGUAGE, header.parse().expect("header"));
-        negotiate(&headers, &[Language::Ru, Language::En, Language::Kk], Language::Ru)
+        asked_language(&headers, &[Language::Ru, Language::En, Language::Kk])
     }
 
     #[test]
     fn the_best_liked_of_the_offered_wins() {
-        assert_eq!(chosen("en"), Language::En);
-        assert_eq!(chosen("kk-KZ,ru;q=0.9,en;q=0.8"), Language::Kk);
-        assert_eq!(chosen("de, en;q=0.3, kk;q=0.7"), Language::Kk);
-        assert_eq!(chosen("EN;q=1.0"), Language::En);
+        assert_eq!(asked("en"), Some(Language::En));
+        assert_eq!(asked("kk-KZ,ru;q=0.9,en;q=0.8"), Some(Language::Kk));
+        assert_eq!(asked("de, en;q=0.3, kk;q=0.7"), Some(Language::Kk));
+        assert_eq!(asked("EN;q=1.0"), Some(Language::En));
+        assert_eq!(asked("de, en;q=0.3, *;q=0.1"), Some(Language::En));
     }
 
     #[test]
-    fn the_default_answers_everything_else() {
-        for header in ["", "de", "*", "en;q=0", "en;q=2", "en;q=0.1234", ";;;,,,", "en;q=x"] {
-            assert_eq!(chosen(header), Language::Ru, "{header}");
+    fn everything_else_asks_for_none() {
+        for header in ["", "de", "*", "*, en;q=0.5", "en;q=0", "en;q=2", "en;q=0.1234", ";;;,,,", "en;q=x"] {
+            assert_eq!(asked(header), None, "{header}");
         }
-        assert_eq!(negotiate(&HeaderMap::new(), &[], Language::En), Language::En);
+        assert_eq!(asked_language(&HeaderMap::new(), Language::ALL), None);
+        let offered = [Language::Ru];
+        let headers = HeaderMap::from_iter([(ACCEPT_LANGUAGE, "kk".parse().expect("header"))]);
+        assert_eq!(asked_language(&headers, &offered), None);
     }
 }

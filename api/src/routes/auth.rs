@@ -285,7 +285,7 @@ async fn request_password_reset(
 ) -> Result<StatusCode, ApiError> {
     let request =
         ResetRequest { phone: &form.phone, subdomain: form.subdomain.as_deref(), address: Some(context.client) };
-    user::request_reset(&platform, &request, context.language).await?;
+    user::request_reset(&platform, &request, context.asked).await?;
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -223,9 +223,6 @@ async fn own(platform: &Platform, client: &ClientSession, id: &str) -> Result<Bo
 
 impl ClientBookingOut {
     fn new(booking: &Booking, client: &ClientSession, platform: &Platform) -> Self {
-        let services: Vec<&str> = booking.segments.iter().map(|segment| segment.service.as_str()).collect();
-        let mut masters: Vec<&str> = booking.segments.iter().map(|segment| segment.master.as_str()).collect();
-        masters.dedup();
         let cancel = booking.cancel_deadline(&client.business, &platform.policy);
         let moving = booking.move_deadline(&client.business, &platform.policy);
         Self {
@@ -236,8 +233,8 @@ impl ClientBookingOut {
             starts_at: booking.zone.rfc_3339(booking.starts_at),
             ends_at: booking.zone.rfc_3339(booking.ends_at),
             time_zone: booking.zone.name().to_owned(),
-            services: services.join(", "),
-            masters: masters.join(", "),
+            services: booking.services(booking.language),
+            masters: booking.masters(),
             price: money::tenge(booking.price_tiyn),
             price_tiyn: booking.price_tiyn,
             currency: money::CURRENCY,

@@ -68,7 +68,7 @@ async fn request_client_code(
     Json(form): Json<ClientCodeIn>,
 ) -> Result<StatusCode, ApiError> {
     let address = Some(context.client);
-    client_login::request_code(&platform, &form.subdomain, &form.phone, context.language, address).await?;
+    client_login::request_code(&platform, &form.subdomain, &form.phone, context.asked, address).await?;
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -182,7 +182,8 @@ pub struct BookingIn {
     #[serde(default)]
     #[schema(example = "Первый визит", max_length = 1000)]
     notes: Option<String>,
-    /// What the client wants to be written to in: ru, kk or en. Remembered for the next time.
+    /// What the client wants to be written to in: ru, kk or en. Remembered for the next time. Absent: what they chose
+    /// before, else what `Accept-Language` names, else the business's language.
     #[serde(default)]
     #[schema(example = "ru", pattern = "^(ru|kk|en)$")]
     language: Option<String>,
@@ -257,7 +258,8 @@ async fn list_services(
 ) -> Result<axum::Json<ServicesOut>, ApiError> {
     let business = find(&platform, &subdomain).await?;
     let services = service::active(&mut platform.db.read().await?, business.id).await?;
-    let out = |service: &Service| ServiceOut::new(service, context.language, business.language);
+    let out =
+        |service: &Service| ServiceOut::new(service, context.asked.unwrap_or(business.language), business.language);
     Ok(axum::Json(ServicesOut { services: services.iter().map(out).collect() }))
 }
 
@@ -321,7 +323,7 @@ async fn create_booking(
         start: wanted.start,
         notes: &notes,
         language,
-        source: Source::Public { origin: &origin, hold: hold.as_ref() },
+        source: Source::Public { origin: &origin, hold: hold.as_ref(), browser: context.asked },
     };
     let booked = visits::create(&platform, &business, &new).await;
     let booked = booked.map_err(|error| errors::bookings::create(error, &business.zone))?;

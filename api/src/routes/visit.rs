@@ -214,7 +214,7 @@ impl Visit {
         let first_name = booking.client_name.as_ref().and_then(|name| name.as_str().split_whitespace().next());
         let part = |segment: &visits::Segment| VisitPartOut {
             service_id: segment.service_id.get(),
-            service: segment.service.as_str().to_owned(),
+            service: segment.service.in_language(booking.language).as_str().to_owned(),
             master_id: segment.master_id.get(),
             master: segment.master.as_str().to_owned(),
         };

@@ -1,12 +1,14 @@
 //! What has to be known before a visit can be booked, in one trip to the database for each of its parts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use db::Connection;
 use jiff::Span;
 
 use crate::availability::Calendar;
 use crate::booking::Windows;
+use crate::booking::rules::Terms;
 use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::id::{ClientId, MasterId};
@@ -14,6 +16,7 @@ use crate::language::Language;
 use crate::master::OfferRow;
 use crate::phone::Phone;
 use crate::schedule::{Plans, hours_sql};
+use crate::service::ServiceName;
 use crate::slots::{self, Item, Moved, OfferError, Part, Visit};
 use crate::store::StoreError;
 
@@ -25,7 +28,7 @@ const DAY_SECONDS: i64 = 86_400;
 macro_rules! asked {
     ($hours:literal) => {
         concat!(
-            "select s.name as service, m.name as master,
+            "select s.name as service, s.texts, m.name as master,
                  coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes,
                  coalesce(o.buffer_before_minutes, s.buffer_before_minutes) as buffer_before_minutes,
                  coalesce(o.buffer_after_minutes, s.buffer_after_minutes) as buffer_after_minutes,
@@ -61,8 +64,8 @@ pub(crate) struct Asked {
     /// The visits that it could be, in the order in which to try them: one where every master was named, else those that
     /// seem free at the time that was asked for.
     pub(super) visits: Vec<Visit>,
-    /// What the service of each part says about changing the visit.
-    pub(super) windows: Vec<Windows>,
+    /// What the service of each part is called, and says about changing the visit.
+    pub(super) terms: Vec<Terms>,
     /// Seconds before the visit by which it must be booked.
     pub(super) notice: i64,
     /// Days ahead that it can be booked.
@@ -97,6 +100,7 @@ struct Row {
     offer: OfferRow,
     #[sqlx(flatten)]
     client: ClientRow,
+    texts: String,
     cancel_hours: Option<i64>,
     move_hours: Option<i64>,
     hours: Option<String>,
@@ -150,7 +154,7 @@ impl Asked {
     ) -> Result<(Self, Standing), OfferError> {
         let from = business.zone.date(start);
         let to = from.saturating_add(Span::new().days(MOST_DAYS));
-        let (mut offers, mut windows) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
+        let (mut offers, mut terms) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
         let (mut hours, mut client) = (BTreeMap::new(), Standing::default());
         for part in parts {
             let Some(master_id) = part.master_id else { return Err(OfferError::UnknownMaster) };
@@ -172,9 +176,12 @@ impl Asked {
                 return Err(slots::why_not(connection, business.id, item).await?);
             };
             client = row.client.read()?;
-            windows.push(Windows::of_row(row.cancel_hours, row.move_hours));
+            let windows = Windows::of_row(row.cancel_hours, row.move_hours);
             hours.insert(item.master_id, Plans::parse(row.hours.as_deref(), item.master_id)?);
-            offers.push((part.pause_minutes, row.offer.read(item.master_id, item.service_id)?));
+            let offer = row.offer.read(item.master_id, item.service_id)?;
+            let service = Arc::new(ServiceName::of_row(offer.service.clone(), &row.texts, item.service_id)?);
+            terms.push(Terms { service, windows });
+            offers.push((part.pause_minutes, offer));
         }
         let visit = Visit::new(offers);
         // However late on the first date it begins.
@@ -186,7 +193,7 @@ impl Asked {
         }
         let (notice, horizon_days) = (visit.notice, visit.horizon_days);
         let open = Open::Named(calendars);
-        Ok((Self { visits: vec![visit], windows, notice, horizon_days, open }, client))
+        Ok((Self { visits: vec![visit], terms, notice, horizon_days, open }, client))
     }
 
     /// Some part is by whoever is free.
@@ -199,16 +206,20 @@ impl Asked {
         moved: Option<Moved<'_>>,
     ) -> Result<(Self, Standing), OfferError> {
         let found = slots::candidates_of(connection, business, parts, start, now, moved).await?;
-        let mut windows = Vec::with_capacity(parts.len());
+        let mut terms = Vec::with_capacity(parts.len());
         for part in parts {
             let row = db::fetch_optional!(
                 connection,
-                (Option<i64>, Option<i64>),
-                "select cancel_hours, move_hours from services where business_id = $1 and id = $2",
+                (String, String, Option<i64>, Option<i64>),
+                "select name, texts, cancel_hours, move_hours from services where business_id = $1 and id = $2",
                 business.id,
                 part.service_id,
             )?;
-            windows.push(row.map_or_else(Windows::default, |(cancel, moving)| Windows::of_row(cancel, moving)));
+            let (name, texts, cancel_hours, move_hours) = row.ok_or(OfferError::UnknownService)?;
+            let broken =
+                |_| StoreError::Row { table: "services", id: part.service_id.get(), rule: "name is malformed" };
+            let service = ServiceName::of_row(name.parse().map_err(broken)?, &texts, part.service_id)?;
+            terms.push(Terms { service: Arc::new(service), windows: Windows::of_row(cancel_hours, move_hours) });
         }
         let row = db::fetch_optional!(
             connection,
@@ -224,7 +235,7 @@ impl Asked {
         )?;
         let client = row.map_or_else(|| Ok(Standing::default()), ClientRow::read)?;
         let (notice, horizon_days, open) = (found.notice, found.horizon_days, Open::Anybody(found.open));
-        Ok((Self { visits: found.visits, windows, notice, horizon_days, open }, client))
+        Ok((Self { visits: found.visits, terms, notice, horizon_days, open }, client))
     }
 
     /// Whether somebody works at every part of the visit that begins at `start`, on the date it was looked up for.

@@ -247,7 +247,7 @@ async fn in_transaction(
         entity_id: booking.id.get(),
         action: change.action.as_str(),
         old: Some(json!({ "state": from.as_str() })),
-        new: Some(json!({ "state": to.as_str(), "reason": reason, "remark": remark.map(Remark::as_str) })),
+        new: Some(json!({ "state": to.as_str(), "remark": remark.map(Remark::as_str) })),
     };
     audit::record(connection, Some(booking.business_id), by.origin(), &entry, now).await?;
     Ok(booking)

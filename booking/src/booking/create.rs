@@ -10,9 +10,11 @@ use crate::availability::Slot;
 use crate::booking::asked::{Asked, Standing};
 use crate::booking::batch;
 use crate::booking::messages::{Planned, Writer};
+use crate::booking::rules::Terms;
 use crate::booking::write::{AnyClient, Assumed, Draft, Outcome};
-use crate::booking::{Booking, BookingState, Segment, Windows};
+use crate::booking::{Booking, BookingState, Segment};
 use crate::business::{self, Business};
+use crate::client;
 use crate::client::contact::{self, Contact};
 use crate::clock::Timestamp;
 use crate::hold::{self, HoldToken};
@@ -72,6 +74,8 @@ pub enum Source<'a> {
         origin: &'a Origin,
         /// The time they keep free, which becomes the visit.
         hold: Option<&'a HoldToken>,
+        /// What their browser asks for: good as long as they have not chosen.
+        browser: Option<Language>,
     },
     /// Somebody of the staff or a program of theirs, at any time to come, for a master whose calendar they see.
     Staff {
@@ -95,6 +99,14 @@ impl<'a> Source<'a> {
     const fn hold(self) -> Option<&'a HoldToken> {
         match self {
             Self::Public { hold, .. } => hold,
+            Self::Staff { .. } => None,
+        }
+    }
+
+    /// What a client's browser asks for.
+    const fn browser(self) -> Option<Language> {
+        match self {
+            Self::Public { browser, .. } => browser,
             Self::Staff { .. } => None,
         }
     }
@@ -243,7 +255,8 @@ async fn create_as_known(
     business: &Business,
     new: &NewBooking<'_>,
 ) -> Result<Option<Booking>, CreateError> {
-    let (Source::Public { hold: None, .. }, Party::Phone { name: Some(_), .. }) = (new.source, new.client) else {
+    let (Source::Public { hold: None, browser, .. }, Party::Phone { name: Some(_), .. }) = (new.source, new.client)
+    else {
         return Ok(None);
     };
     let now = platform.clock.now();
@@ -253,7 +266,7 @@ async fn create_as_known(
     if !in_time || !business.is_open(platform.clock.real_now()) || !asked.is_open(start) {
         return Ok(None);
     }
-    let language = new.language.is_none().then_some(business.language);
+    let language = new.language.is_none().then_some(browser.unwrap_or(business.language));
     let client = Some(AnyClient { language, most_active: business.settings.visits.most_active() });
     let assumed = Assumed { revision: Some(business.revision), client };
     let plan = Plan { business, asked: &asked, client: None, standing: Standing::default(), assumed };
@@ -310,6 +323,7 @@ impl Plan<'_> {
                     platform.outbox.ring();
                     let booking = Booking { id, client_id, ..booking };
                     log(&booking, new.source, messages);
+                    remember_language(platform, self.business, new, client_id, now).await;
                     return Ok(Written::Booked(Box::new(booking)));
                 }
                 Outcome::Taken => {}
@@ -341,7 +355,7 @@ impl Plan<'_> {
     fn draft(&self, new: &NewBooking<'_>, visit: &Visit, start: Timestamp, now: Timestamp) -> Booking {
         let (business, client) = (self.business, self.client);
         let waits = matches!(new.source, Source::Public { .. }) && business.settings.visits.staff_confirms;
-        let known = client.and_then(|client| client.language);
+        let (chosen, known) = (new.language, client.and_then(|client| client.language));
         Booking {
             id: BookingId::new(0),
             business_id: business.id,
@@ -355,9 +369,9 @@ impl Plan<'_> {
             wall_start: new.start,
             zone: business.zone.clone(),
             price_tiyn: visit.price(),
-            language: new.language.or(self.standing.language).or(known).unwrap_or(business.language),
+            language: chosen.or(self.standing.language).or(known).or(new.source.browser()).unwrap_or(business.language),
             notes: new.notes.clone(),
-            segments: segments(visit, &self.asked.windows, start),
+            segments: segments(visit, &self.asked.terms, start),
             acknowledged_at: None,
             created_at: now,
         }
@@ -466,21 +480,21 @@ pub(super) async fn check_rules(
 }
 
 /// The parts of a visit that begins at `start`.
-pub(super) fn segments(visit: &Visit, windows: &[Windows], start: Timestamp) -> Vec<Segment> {
-    let segment = |(leg, windows): (&Leg, &Windows)| {
+pub(super) fn segments(visit: &Visit, terms: &[Terms], start: Timestamp) -> Vec<Segment> {
+    let segment = |(leg, terms): (&Leg, &Terms)| {
         let offer = leg.offer.as_ref()?;
         let starts_at = start.plus(leg.offset);
         Some(Segment {
             service_id: offer.service_id,
-            service: offer.service.clone(),
+            service: Arc::clone(&terms.service),
             master_id: offer.master_id,
             master: offer.master.clone(),
             starts_at,
             ends_at: starts_at.plus(i64::from(leg.length.duration) * 60),
-            windows: *windows,
+            windows: terms.windows,
         })
     };
-    visit.legs.iter().zip(windows).filter_map(segment).collect()
+    visit.legs.iter().zip(terms).filter_map(segment).collect()
 }
 
 fn tell(
@@ -495,6 +509,21 @@ fn tell(
     }
     let event = if booking.state == BookingState::Pending { Event::Request } else { Event::Confirmation };
     Writer::new(platform, business, booking, link).tell(event.into(), now)
+}
+
+/// The visit is booked, whether or not this can be remembered.
+async fn remember_language(
+    platform: &Platform,
+    business: &Business,
+    new: &NewBooking<'_>,
+    client_id: Option<ClientId>,
+    now: Timestamp,
+) {
+    let said = (new.language, new.source.browser());
+    let (Some(client_id), (Some(_), _) | (None, Some(_))) = (client_id, said) else { return };
+    if let Err(error) = client::language::learn_from_visit(platform, business, client_id, said, now).await {
+        tracing::warn!(client.id = %client_id, "cannot remember what client {client_id} is written to in: {error}");
+    }
 }
 
 fn log(booking: &Booking, source: Source<'_>, messages: usize) {

@@ -48,11 +48,11 @@ impl HoldDraft {
             start,
             notes: &Notes::default(),
             language: None,
-            source: Source::Public { origin: &Origin::system(), hold: None },
+            source: Source::Public { origin: &Origin::system(), hold: None, browser: None },
         };
         check_rules(&mut connection, platform, business, &visit, (&asked, standing), at).await?;
         let draft = |visit: &Visit| {
-            let rows = segment_rows(&segments(visit, &asked.windows, at), visit);
+            let rows = segment_rows(&segments(visit, &asked.terms, at), visit);
             Self { masters: visit.legs.iter().map(|leg| leg.master_id).collect(), rows }
         };
         Ok(asked.visits.iter().map(draft).collect())

@@ -8,6 +8,7 @@ use crate::booking::transition::{self, Remark, Step};
 use crate::booking::{Actor, Booking, BookingState, read};
 use crate::business::{self, Business};
 use crate::clock::Timestamp;
+use crate::consent;
 use crate::id::{AccountId, BookingId, BusinessId};
 use crate::link::{self, LinkToken};
 use crate::name::Name;
@@ -63,16 +64,9 @@ impl<'a> Writer<'a> {
         booking: &'a Booking,
         link: Option<&LinkToken>,
     ) -> Self {
-        let services: Vec<&str> = booking.segments.iter().map(|segment| segment.service.as_str()).collect();
-        let mut masters: Vec<&str> = Vec::new();
-        for segment in &booking.segments {
-            if !masters.contains(&segment.master.as_str()) {
-                masters.push(segment.master.as_str());
-            }
-        }
         Self {
-            service: services.join(", "),
-            master: masters.join(", "),
+            service: booking.services(booking.language),
+            master: booking.masters(),
             link: platform.policy.public_url.as_deref().zip(link).map(|(base, link)| link.address(base)),
             hours: booking.cancel_deadline(business, &platform.policy).hours,
             platform,
@@ -194,6 +188,54 @@ pub(super) async fn replan_reminders(
     outbox::keep_only(connection, booking.business_id, booking.id, Some(MessageKind::Reminder), &keys).await
 }
 
+/// Words what is planned for a visit anew, news that have not left included; nothing is planned and nothing taken back.
+pub(super) async fn reword(
+    connection: &mut Connection,
+    platform: &Platform,
+    business: &Business,
+    booking: &Booking,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if booking.client_phone.is_none() {
+        return Ok(());
+    }
+    let token = LinkToken::fresh(&platform.entropy);
+    let writer = Writer::new(platform, business, booking, Some(&token));
+    let mut planned = writer.reminders(now);
+    planned.extend(waiting_news(connection, booking).await?.map(|news| writer.news(news, now)));
+    let mut worded = 0;
+    for Planned { key, text, .. } in &planned {
+        let (business_id, language) = (booking.business_id, booking.language);
+        worded += outbox::reword(connection, business_id, (booking.id, key), text, language).await?;
+    }
+    if writer.link.is_some() && worded > 0 {
+        link::keep(connection, booking.business_id, booking.id, &token, now).await?;
+    }
+    Ok(())
+}
+
+/// The last news of a visit, if its client was not told yet.
+async fn waiting_news(connection: &mut Connection, booking: &Booking) -> Result<Option<News>, StoreError> {
+    let row = db::fetch_optional!(
+        connection,
+        (String, Option<String>),
+        "select o.kind, t.moved_from
+         from outbox o left join booking_transitions t on t.booking_id = o.booking_id and t.version = $3
+         where o.business_id = $1 and o.booking_id = $2 and o.state in ('planned', 'cancelled')
+             and o.dedup_key = $4 || o.kind and o.kind in ('confirmation', 'request', 'change')
+         order by o.id desc limit 1",
+        booking.business_id,
+        booking.id,
+        booking.version,
+        format!("v{}:", booking.version),
+    )?;
+    let Some((kind, moved_from)) = row else { return Ok(None) };
+    let others = [(MessageKind::Request, Event::Request), (MessageKind::Change, Event::Moved)];
+    let other = others.into_iter().find(|(of, _)| of.as_str() == kind);
+    let event = other.map_or(Event::Confirmation, |(_, event)| event);
+    Ok(Some(News { event, moved_from: moved_from.and_then(|wall| wall.parse().ok()) }))
+}
+
 /// Writes down that a visit followed its zone, and moves its reminders along.
 pub(crate) async fn moved_by_zone(
     connection: &mut Connection,
@@ -246,6 +288,12 @@ async fn plan(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let Some(phone) = &booking.client_phone else { return Ok(()) };
+    let is_stopped = match booking.client_id {
+        Some(client_id) if !planned.is_empty() => {
+            consent::is_stopped(connection, booking.business_id, client_id).await?
+        }
+        Some(_) | None => false,
+    };
     for message in planned {
         let new = NewMessage {
             business_id: booking.business_id,
@@ -259,7 +307,7 @@ async fn plan(
             due_at: message.due_at,
             expires_at: message.expires_at,
         };
-        outbox::plan_again(connection, &new, &platform.entropy, now).await?;
+        outbox::plan_again(connection, &new, is_stopped, &platform.entropy, now).await?;
     }
     Ok(())
 }

@@ -40,11 +40,13 @@ pub(crate) use messages::moved_by_zone;
 pub use moving::{Move, MoveError, move_visit, parts_by};
 pub use read::{Filter, MOST_ROWS, find, list};
 pub use replan::replan_all;
-pub(crate) use replan::replan_marked;
+pub(crate) use replan::{replan_marked, speak};
 pub use rules::{Deadline, Windows};
 pub use state::{Action, BookingState};
 pub use transition::{Remark, Transition, transitions};
 pub(crate) use writer::Writer;
+
+use std::sync::Arc;
 
 use jiff::civil::DateTime;
 
@@ -54,6 +56,7 @@ use crate::id::{ApiKeyId, BookingId, BusinessId, ClientId, MasterId, ServiceId, 
 use crate::language::Language;
 use crate::name::{Name, Notes};
 use crate::phone::Phone;
+use crate::service::ServiceName;
 use crate::zone::Zone;
 
 /// Who did something to a visit.
@@ -120,14 +123,42 @@ pub struct Booking {
     pub created_at: Timestamp,
 }
 
+impl Booking {
+    /// What is done, in its order, with commas; each service by its name in a language, if it has one.
+    #[must_use]
+    pub fn services(&self, language: Language) -> String {
+        joined(self.segments.iter().map(|segment| segment.service.in_language(language)))
+    }
+
+    /// Who serves, each once, with commas.
+    #[must_use]
+    pub fn masters(&self) -> String {
+        let is_first = |(place, segment): &(usize, &Segment)| {
+            self.segments.iter().take(*place).all(|earlier| earlier.master != segment.master)
+        };
+        joined(self.segments.iter().enumerate().filter(is_first).map(|(_, segment)| &segment.master))
+    }
+}
+
+fn joined<'a>(names: impl Iterator<Item = &'a Name>) -> String {
+    let mut text = String::new();
+    for name in names {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(name.as_str());
+    }
+    text
+}
+
 /// A part of a visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Segment {
     /// What.
     pub service_id: ServiceId,
-    /// Its name.
-    pub service: Name,
+    /// What it is called.
+    pub service: Arc<ServiceName>,
     /// By whom.
     pub master_id: MasterId,
     /// Their name.

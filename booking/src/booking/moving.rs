@@ -228,7 +228,7 @@ impl Ground<'_> {
     /// The visit as it is to be.
     fn moved(&self, visit: &Visit, asked: &Asked, start: Timestamp) -> Booking {
         let before = self.booking;
-        let segments = segments(visit, &asked.windows, start);
+        let segments = segments(visit, &asked.terms, start);
         let whats = |booking: &[crate::booking::Segment]| {
             booking.iter().map(|segment| (segment.service_id, segment.master_id)).collect::<Vec<_>>()
         };

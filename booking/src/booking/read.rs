@@ -1,5 +1,7 @@
 //! Finding and listing visits.
 
+use std::sync::Arc;
+
 use db::Connection;
 
 use crate::booking::{Booking, BookingState, Segment, Windows};
@@ -8,6 +10,7 @@ use crate::id::{BookingId, BusinessId, ClientId, MasterId, ServiceId};
 use crate::language::Language;
 use crate::name::Name;
 use crate::phone::Phone;
+use crate::service::ServiceName;
 use crate::store::StoreError;
 
 /// The most visits of one page.
@@ -73,7 +76,7 @@ async fn read(
         Row,
         "select b.id, b.client_id, b.client_name, c.phone, b.state, b.version, b.starts_at, b.ends_at, b.wall_start,
              b.time_zone, b.price_tiyn, b.language, b.notes, b.acknowledged_at, b.created_at, s.service_id, v.name as service,
-             v.cancel_hours, v.move_hours, s.master_id, m.name as master, s.starts_at as segment_starts_at,
+             v.texts as service_texts, v.cancel_hours, v.move_hours, s.master_id, m.name as master, s.starts_at as segment_starts_at,
              s.ends_at as segment_ends_at
          from (
              select id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start, time_zone,
@@ -132,6 +135,7 @@ struct Row {
     created_at: Timestamp,
     service_id: ServiceId,
     service: String,
+    service_texts: String,
     cancel_hours: Option<i64>,
     move_hours: Option<i64>,
     master_id: MasterId,
@@ -152,7 +156,7 @@ impl Row {
     fn segment(&self) -> Result<Segment, StoreError> {
         Ok(Segment {
             service_id: self.service_id,
-            service: self.name(&self.service)?,
+            service: Arc::new(ServiceName::of_row(self.name(&self.service)?, &self.service_texts, self.service_id)?),
             master_id: self.master_id,
             master: self.name(&self.master)?,
             starts_at: self.segment_starts_at,

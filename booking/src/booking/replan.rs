@@ -8,12 +8,15 @@ use db::Connection;
 use crate::booking::{messages, read};
 use crate::business;
 use crate::clock::Timestamp;
-use crate::id::{BookingId, BusinessId};
+use crate::id::{BookingId, BusinessId, ClientId};
+use crate::language::Language;
 use crate::platform::Platform;
 use crate::store::StoreError;
 
 /// Visits that are planned anew in one transaction.
 const VISITS_AT_ONCE: i64 = 50;
+/// The most visits to come of one client that are worded anew; the messages of more are sent as they are.
+const MOST_VISITS: i64 = 200;
 /// Tenants that one round looks at.
 const TENANTS_AT_ONCE: i64 = 20;
 
@@ -24,6 +27,47 @@ const TENANTS_AT_ONCE: i64 = 20;
 /// [`StoreError`].
 pub async fn replan_all(connection: &mut Connection, business_id: BusinessId) -> Result<(), StoreError> {
     db::execute!(connection, "update businesses set replan_after = 0 where id = $1", business_id)?;
+    Ok(())
+}
+
+/// Has a client written to in another language: what is planned for their visits to come is worded anew.
+pub(crate) async fn speak(
+    connection: &mut Connection,
+    platform: &Platform,
+    business_id: BusinessId,
+    client_id: ClientId,
+    language: Language,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let visits = db::fetch_all!(
+        connection,
+        (BookingId,),
+        "select id from bookings
+         where business_id = $1 and client_id = $2 and starts_at > $3 and language <> $4
+             and state in ('pending', 'confirmed', 'arrived')
+         order by starts_at, id limit $5",
+        business_id,
+        client_id,
+        now,
+        language.as_str(),
+        MOST_VISITS,
+    )?;
+    if visits.is_empty() {
+        return Ok(());
+    }
+    let Some(business) = business::by_id(connection, business_id).await? else { return Ok(()) };
+    for (id,) in visits {
+        db::execute!(
+            connection,
+            "update bookings set language = $3 where business_id = $1 and id = $2",
+            business_id,
+            id,
+            language.as_str(),
+        )?;
+        if let Some(booking) = read::find(connection, business_id, id).await? {
+            messages::reword(connection, platform, &business, &booking, now).await?;
+        }
+    }
     Ok(())
 }
 

@@ -1,9 +1,12 @@
 //! Until when a visit can be cancelled or moved, and when time acts on it: pure, from the settings.
 
+use std::sync::Arc;
+
 use crate::booking::{Booking, BookingState, Segment};
 use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::policy::Policy;
+use crate::service::ServiceName;
 use crate::settings::VisitSettings;
 use crate::slots::{Item, Part};
 
@@ -22,6 +25,12 @@ impl Windows {
         let hours = |hours: Option<i64>| hours.and_then(|hours| u32::try_from(hours).ok());
         Self { cancel_hours: hours(cancel_hours), move_hours: hours(move_hours) }
     }
+}
+
+/// What the service of a part is called, and says about changing the visit.
+pub(crate) struct Terms {
+    pub(super) service: Arc<ServiceName>,
+    pub(super) windows: Windows,
 }
 
 /// The end of a window.

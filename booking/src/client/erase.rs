@@ -7,13 +7,16 @@ use super::{Client, ClientError, NO_NAME, read};
 use crate::access::Access;
 use crate::booking::{self as visits, Action, By, Change};
 use crate::clock::Timestamp;
+use crate::contact;
 use crate::id::{BusinessId, ClientId};
+use crate::outbox;
 use crate::platform::Platform;
 
 /// Takes out of the business all that says who a client is: numbers, name, notes, tags, what was written to them and by
 /// them, where they agreed from. What stays is that somebody came: the visits with their times, services and prices.
 ///
-/// Visits to come have to be called off first; with `cancel_visits` they are, each as by staff. Saying it twice is
+/// Visits to come have to be called off first; with `cancel_visits` they are, each as by staff, and the client is told so:
+/// the number and the text of that word are forgotten once it has left, a day later at the latest. Saying it twice is
 /// saying it once, also when the first time ended half-way.
 ///
 /// # Errors
@@ -42,8 +45,12 @@ pub async fn erase(
     if !upcoming.is_empty() {
         return Err(ClientError::HasVisits { count: i64::try_from(upcoming.len()).unwrap_or(i64::MAX) });
     }
-    forget_messages(&mut tx, business_id, &client).await?;
+    forget_messages(&mut tx, business_id, &client, now).await?;
+    forget_log(&mut tx, business_id, client.id).await?;
     forget_person(&mut tx, business_id, client.id, now).await?;
+    for phone in client.phone.iter().chain(&client.other_phones) {
+        contact::forget(&mut tx, business_id, phone).await?;
+    }
     record(&mut tx, access, client.id, "erase", None, None, now).await?;
     let erased = read::find(&mut tx, platform, access, client.id).await?;
     tx.commit().await?;
@@ -63,31 +70,24 @@ async fn cancel(platform: &Platform, access: &Access, client_id: ClientId) -> Re
     Ok(())
 }
 
-/// Empties what was written to their numbers. The sealed answers that are kept for a day, so that a repeated request gets
-/// its first answer again, go with the day.
-async fn forget_messages(tx: &mut Tx, business_id: BusinessId, client: &Client) -> Result<(), ClientError> {
-    db::execute!(
-        tx,
-        "update outbox set text = '', phone = '', error = case when state = 'planned' then 'erased' else error end,
-             state = case when state = 'planned' then 'cancelled' else state end, claim_fence = null
-         where business_id = $1
-             and booking_id in (select id from bookings where business_id = $1 and client_id = $2)",
-        business_id,
-        client.id,
-    )?;
+/// Empties what was written to their numbers, but for the word that a visit is off: that still goes out, unless they want
+/// no messages. The sealed answers that are kept for a day, so that a repeated request gets its first answer again, go
+/// with the day.
+async fn forget_messages(
+    tx: &mut Tx,
+    business_id: BusinessId,
+    client: &Client,
+    now: Timestamp,
+) -> Result<(), ClientError> {
+    let wants_news = client.standing.service_stopped_at.is_none();
+    outbox::forget_visits(tx, business_id, client.id, wants_news, now).await?;
     for phone in client.phone.iter().chain(&client.other_phones) {
-        db::execute!(
-            tx,
-            "update outbox set text = '', phone = '', error = case when state = 'planned' then 'erased' else error end,
-                 state = case when state = 'planned' then 'cancelled' else state end, claim_fence = null
-             where business_id = $1 and phone = $2",
-            business_id,
-            phone.expose(),
-        )?;
+        outbox::forget_number(tx, business_id, phone).await?;
         db::execute!(tx, "delete from codes where business_id = $1 and phone = $2", business_id, phone.expose())?;
         db::execute!(
             tx,
-            "update inbound set text = null, phone = null, chat = 'erased' where business_id = $1 and phone = $2",
+            "update inbound set text = null, phone = null, chat = 'erased ' || id
+             where business_id = $1 and phone = $2",
             business_id,
             phone.expose(),
         )?;
@@ -97,14 +97,37 @@ async fn forget_messages(tx: &mut Tx, business_id: BusinessId, client: &Client) 
             business_id,
             phone.expose(),
         )?;
-        db::execute!(
-            tx,
-            "delete from contacts
-             where phone = $2 and account_id in (select id from accounts where business_id = $1)",
-            business_id,
-            phone.expose(),
-        )?;
     }
+    Ok(())
+}
+
+/// Takes out of the logs what was typed there, what was changed of the client, and where they came from: that somebody did
+/// something, and when, stays.
+async fn forget_log(tx: &mut Tx, business_id: BusinessId, client_id: ClientId) -> Result<(), ClientError> {
+    db::execute!(
+        tx,
+        "update booking_transitions set reason = null
+         where business_id = $1 and reason is not null
+             and booking_id in (select id from bookings where business_id = $1 and client_id = $2)",
+        business_id,
+        client_id,
+    )?;
+    db::execute!(
+        tx,
+        "update audit_log set old = null, new = null, address = null
+         where business_id = $1 and entity = 'client'
+             and entity_id in (select id from clients where business_id = $1 and (id = $2 or merged_into = $2))",
+        business_id,
+        client_id,
+    )?;
+    db::execute!(
+        tx,
+        "update audit_log set address = null
+         where business_id = $1 and entity = 'booking' and actor = 'client'
+             and entity_id in (select id from bookings where business_id = $1 and client_id = $2)",
+        business_id,
+        client_id,
+    )?;
     Ok(())
 }
 
@@ -136,7 +159,7 @@ async fn forget_person(
     )?;
     db::execute!(
         tx,
-        "update clients set phone = null, name = $3, search = '', language = null, notes = '', health_notes = '',
+        "update clients set phone = null, name = $3, search = '', language = null, guessed_language = null, notes = '', health_notes = '',
              tags = '[]', blocked_reason = null, erased_at = $4, updated_at = $4
          where business_id = $1 and (id = $2 or merged_into = $2)",
         business_id,

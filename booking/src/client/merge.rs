@@ -5,6 +5,7 @@ use serde_json::json;
 use super::write::{last_digits, record, redirect, set_phone, tags_text};
 use super::{Client, ClientError, NO_NAME, Tag, read};
 use crate::access::Access;
+use crate::booking as visits;
 use crate::id::ClientId;
 use crate::platform::Platform;
 
@@ -67,7 +68,7 @@ pub async fn merge(
     db::execute!(
         &mut tx,
         "update clients set name = $3, search = '', notes = '', health_notes = '', tags = '[]', language = null,
-             blocked_at = null, blocked_reason = null, service_stopped_at = null, marketing_stopped_at = null
+             guessed_language = null, blocked_at = null, blocked_reason = null, service_stopped_at = null, marketing_stopped_at = null
          where business_id = $1 and id = $2",
         business_id,
         other.id,
@@ -92,6 +93,9 @@ pub async fn merge(
         joined.created_at,
         now,
     )?;
+    if let Some(language) = joined.language {
+        visits::speak(&mut tx, platform, business_id, one.id, language, now).await?;
+    }
     // Without a number of their own they take the other's.
     if one.phone.is_none() {
         set_phone(&mut tx, business_id, other.id, None).await?;

@@ -9,6 +9,7 @@
 
 pub(crate) mod contact;
 pub mod erase;
+pub(crate) mod language;
 pub mod merge;
 pub mod read;
 mod search;
@@ -216,79 +217,6 @@ pub async fn by_phone(
     let Some((id, language, blocked_at, stopped_at)) = row else { return Ok(None) };
     let language = language.map(|language| Language::of_row(&language, "clients", id.get())).transpose()?;
     Ok(Some(Known { id, language, is_blocked: blocked_at.is_some(), is_stopped: stopped_at.is_some() }))
-}
-
-/// The language that the client with this phone has chosen.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn language(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    phone: &Phone,
-) -> Result<Option<Language>, StoreError> {
-    Ok(by_phone(connection, business_id, phone).await?.and_then(|known| known.language))
-}
-
-/// Writes a client down, or finds the one with this phone, whose name stays as it is; a language that was chosen is
-/// remembered.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn remember(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    phone: &Phone,
-    name: &Name,
-    language: Option<Language>,
-    now: Timestamp,
-) -> Result<ClientId, StoreError> {
-    let (id, alias_of) = db::fetch_one!(
-        connection,
-        (ClientId, Option<ClientId>),
-        "insert into clients (business_id, phone, name, search, language, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $6)
-         on conflict (business_id, phone) do update
-             set language = coalesce(excluded.language, clients.language), updated_at = excluded.updated_at
-         returning id, merged_into",
-        business_id,
-        phone.expose(),
-        name.as_str(),
-        key(name.as_str()),
-        language.map(Language::as_str),
-        now,
-    )?;
-    let Some(client_id) = alias_of else { return Ok(id) };
-    if let Some(language) = language {
-        speaks(connection, business_id, client_id, language, now).await?;
-    }
-    Ok(client_id)
-}
-
-/// Remembers the language a client chose, in a form or by what they wrote.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn speaks(
-    connection: &mut Connection,
-    business_id: BusinessId,
-    client_id: ClientId,
-    language: Language,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    db::execute!(
-        connection,
-        "update clients set language = $3, updated_at = $4
-         where business_id = $1 and id = $2 and (language is null or language <> $3)",
-        business_id,
-        client_id,
-        language.as_str(),
-        now,
-    )?;
-    Ok(())
 }
 
 /// Prepares names for searches that the program has not seen yet: those from before it could search, and those that a

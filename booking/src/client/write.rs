@@ -6,6 +6,7 @@
 use db::{Connection, Tx};
 use serde_json::{Value, json};
 
+use super::language::{Sign, learn};
 use super::{Client, ClientError, Tag, key, read};
 use crate::access::Access;
 use crate::audit::{self, Change};
@@ -96,7 +97,7 @@ pub async fn create(platform: &Platform, access: &Access, new: &NewClient<'_>) -
 
 /// Changes what is known of a client. A master may change the notes of those they serve, and nothing else.
 ///
-/// What is planned for a client goes to their new number.
+/// What is planned for a client goes to their new number, in their new language.
 ///
 /// # Errors
 ///
@@ -121,20 +122,21 @@ pub async fn update(
     }
     db::execute!(
         &mut tx,
-        "update clients set name = coalesce($3, name), search = coalesce($4, search), language = coalesce($5, language),
-             notes = coalesce($6, notes), health_notes = coalesce($7, health_notes), tags = coalesce($8, tags),
-             updated_at = $9
+        "update clients set name = coalesce($3, name), search = coalesce($4, search), notes = coalesce($5, notes),
+             health_notes = coalesce($6, health_notes), tags = coalesce($7, tags), updated_at = $8
          where business_id = $1 and id = $2",
         business_id,
         client.id,
         edit.name.as_ref().map(Name::as_str),
         edit.name.as_ref().map(|name| key(name.as_str())),
-        edit.language.map(Language::as_str),
         edit.notes.as_ref().map(Notes::as_str),
         edit.health_notes.as_ref().map(Notes::as_str),
         edit.tags.as_deref().map(tags_text),
         now,
     )?;
+    if let Some(language) = edit.language {
+        learn(&mut tx, platform, business_id, client.id, (language, Sign::Choice), now).await?;
+    }
     record(&mut tx, access, client.id, "update", Some(old), Some(new), now).await?;
     let changed = read::find(&mut tx, platform, access, client.id).await?;
     tx.commit().await?;

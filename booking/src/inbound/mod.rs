@@ -15,6 +15,7 @@ use db::Connection;
 use crate::account;
 use crate::business::{self, Business};
 use crate::client;
+use crate::client::language::{Sign, learn};
 use crate::clock::Timestamp;
 use crate::consent::{self, CHAT_VERSION, Channel, Evidence, Purpose, StopWord};
 use crate::contact;
@@ -224,13 +225,10 @@ impl Understood<'_> {
             return Ok(());
         }
         let mut tx = self.platform.db.begin().await?;
-        db::execute!(
-            &mut tx,
-            "update clients set language = $3 where business_id = $1 and phone = $2 and language is null",
-            self.business.id,
-            self.phone.expose(),
-            language.as_str(),
-        )?;
+        if let Some(known) = client::by_phone(&mut tx, self.business.id, self.phone).await? {
+            let said = (language, Sign::Word);
+            learn(&mut tx, self.platform, self.business.id, known.id, said, self.now).await?;
+        }
         Ok(tx.commit().await?)
     }
 

@@ -16,6 +16,7 @@
 
 mod admit;
 mod deliver;
+mod forget;
 mod plan;
 mod signal;
 
@@ -25,11 +26,12 @@ pub use deliver::{
     CLAIM_SECONDS, Failure, OutboxMessage, adopt, claim_due, mark_delivered, mark_failed, mark_read, mark_sent,
     next_due, put_back,
 };
+pub(crate) use forget::{forget_number, forget_said, forget_visits};
 pub use plan::{
     MOST_MESSAGES, MessageFilter, MessageKind, MessageStatus, NewMessage, cancel_of_booking, find, list, of_booking,
     plan,
 };
-pub(crate) use plan::{Notice, keep_only, plan_again, plan_notice};
+pub(crate) use plan::{Notice, keep_only, plan_again, plan_notice, reword};
 pub use signal::OutboxSignal;
 
 use crate::entropy::Entropy;

@@ -6,6 +6,7 @@ use db::Connection;
 
 use crate::account;
 use crate::clock::Timestamp;
+use crate::consent::OPTED_OUT;
 use crate::entropy::Entropy;
 use crate::id::{AccountId, BookingId, BusinessId, MessageId};
 use crate::language::Language;
@@ -234,7 +235,7 @@ pub(crate) async fn plan_notice(
 }
 
 /// Plans a message of a visit, or brings the one with its key up to date unless it has left or is leaving. One that was
-/// taken back is planned again, under the same id.
+/// taken back is planned again, under the same id. For a client who wants no messages it is kept, taken back.
 ///
 /// # Errors
 ///
@@ -242,18 +243,20 @@ pub(crate) async fn plan_notice(
 pub(crate) async fn plan_again(
     connection: &mut Connection,
     message: &NewMessage<'_>,
+    is_stopped: bool,
     entropy: &Entropy,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let (state, error) = if is_stopped { ("cancelled", Some(OPTED_OUT)) } else { ("planned", None) };
     db::execute!(
         connection,
         "insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
-             state, due_at, next_at, expires_at, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'planned', $10, $10, $11, $12)
+             state, due_at, next_at, expires_at, created_at, error)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $13, $10, $10, $11, $12, $14)
          on conflict (booking_id, dedup_key) where booking_id is not null do update
              set account_id = excluded.account_id, phone = excluded.phone, text = excluded.text,
-                 language = excluded.language, state = 'planned', due_at = excluded.due_at, next_at = excluded.next_at,
-                 expires_at = excluded.expires_at, error = null
+                 language = excluded.language, state = excluded.state, due_at = excluded.due_at,
+                 next_at = excluded.next_at, expires_at = excluded.expires_at, error = excluded.error
              where outbox.state in ('planned', 'cancelled') and outbox.claim_fence is null",
         message.business_id,
         message.account_id,
@@ -267,8 +270,35 @@ pub(crate) async fn plan_again(
         message.due_at,
         message.expires_at,
         now,
+        state,
+        error,
     )?;
     Ok(())
+}
+
+/// Gives a message of a visit, by its key, another text, unless it has left or is leaving; gives whether there was one.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub(crate) async fn reword(
+    connection: &mut Connection,
+    business_id: BusinessId,
+    (booking_id, key): (BookingId, &str),
+    text: &str,
+    language: Language,
+) -> Result<u64, StoreError> {
+    Ok(db::execute!(
+        connection,
+        "update outbox set text = $4, language = $5
+         where business_id = $1 and booking_id = $2 and dedup_key = $3 and state in ('planned', 'cancelled')
+             and claim_fence is null",
+        business_id,
+        booking_id,
+        key,
+        text,
+        language.as_str(),
+    )?)
 }
 
 /// Takes back what is planned for a visit and has not left; gives how many that were.
@@ -289,7 +319,8 @@ pub async fn cancel_of_booking(
     )?)
 }
 
-/// Takes back what is planned for a visit, of one kind or of all, under other keys than these, and has not left.
+/// Takes back what is planned for a visit, of one kind or of all, under other keys than these, and has not left. What was
+/// taken back because its client opted out does not come back with them then.
 ///
 /// # Errors
 ///
@@ -303,16 +334,17 @@ pub(crate) async fn keep_only(
 ) -> Result<(), StoreError> {
     db::execute!(
         connection,
-        sqlite: "update outbox set state = 'cancelled'
-            where business_id = $1 and booking_id = $2 and state = 'planned' and kind = coalesce($4, kind)
-                and dedup_key not in (select value from json_each($3))",
-        postgres: "update outbox set state = 'cancelled'
-            where business_id = $1 and booking_id = $2 and state = 'planned' and kind = coalesce($4, kind)
-                and dedup_key not in (select jsonb_array_elements_text($3::jsonb))",
+        sqlite: "update outbox set state = 'cancelled', error = nullif(error, $5)
+            where business_id = $1 and booking_id = $2 and (state = 'planned' or state = 'cancelled' and error = $5)
+                and kind = coalesce($4, kind) and dedup_key not in (select value from json_each($3))",
+        postgres: "update outbox set state = 'cancelled', error = nullif(error, $5)
+            where business_id = $1 and booking_id = $2 and (state = 'planned' or state = 'cancelled' and error = $5)
+                and kind = coalesce($4, kind) and dedup_key not in (select jsonb_array_elements_text($3::jsonb))",
         business_id,
         booking_id,
         serde_json::json!(keys).to_string(),
         kind.map(MessageKind::as_str),
+        OPTED_OUT,
     )?;
     Ok(())
 }

@@ -120,7 +120,8 @@ pub enum ResetError {
 }
 from_store!(ResetError);
 
-/// Sends a code to a number, if somebody of a staff has it. Whether somebody does is not told.
+/// Sends a code to a number, if somebody of a staff has it, in the language that is `asked` for, else in the business's.
+/// Whether somebody does is not told.
 ///
 /// # Errors
 ///
@@ -128,7 +129,7 @@ from_store!(ResetError);
 pub async fn request_reset(
     platform: &Platform,
     request: &ResetRequest<'_>,
-    language: Language,
+    asked: Option<Language>,
 ) -> Result<(), ResetError> {
     let phone: Phone = request.phone.parse()?;
     let mut connection = platform.db.read().await?;
@@ -146,13 +147,14 @@ pub async fn request_reset(
         None => None,
     };
     drop(connection);
+    let of_business = business.as_ref().map(|business| business.language);
     let code = CodeRequest {
         opens: Opens::Password,
         business: business.as_ref(),
         user_id: found.map(|(id, _)| id),
         known: business.is_some(),
         phone: &phone,
-        language,
+        language: asked.or(of_business).unwrap_or(platform.policy.default_language),
         address: request.address,
     };
     code::send(platform, &code).await.map_err(|error| match error {
@@ -178,7 +180,7 @@ pub async fn reset(
     let hash = platform.passwords.hash(password, platform.entropy.bytes()).await?;
     let now = platform.clock.real_now();
     let mut tx = platform.db.begin().await?;
-    let redeemed = code::redeem(&mut tx, Opens::Password, None, &phone, code, now).await?;
+    let redeemed = code::redeem(&mut tx, &platform.codes, Opens::Password, None, &phone, code, now).await?;
     let Some(user_id) = redeemed.and_then(|redeemed| redeemed.user_id) else {
         tx.commit().await?;
         return Err(ResetError::Code);

@@ -1,18 +1,18 @@
 //! Who is served: finding them, changing them, making one of two, forgetting them, and what they agreed to.
 
 use booking::access::{Access, Origin, Who};
-use booking::booking::{CreateError, Source, find as find_visit};
+use booking::booking::{Action, Booking, Change, CreateError, Source, find as find_visit};
 use booking::client::read::{Filter, list, show};
 use booking::client::write::{ClientEdit, NewClient, block, create, update};
 use booking::client::{self, Client, ClientError, Search, erase::erase, merge::merge};
 use booking::consent::{self, Channel, Evidence, OPTED_OUT, Purpose};
 use booking::id::{ClientId, MasterId, UserId};
 use booking::language::Language;
-use booking::outbox::{self, MessageState};
+use booking::outbox::{self, MessageKind, MessageState};
 use booking::phone::Phone;
 use booking::settings::Switches;
 use booking::user::Role;
-use booking::{demo, lease, schema};
+use booking::{account, contact, demo, lease, schema, timekeeping};
 use db::Db;
 use db::migration::Component;
 use db::testing::on_each;
@@ -316,20 +316,55 @@ async fn a_client_who_is_erased_leaves_their_visits_only() {
         update(platform, &owner, id, &edit).await.unwrap();
         let refused = erase(platform, &owner, id, false).await;
         assert!(matches!(refused, Err(ClientError::HasVisits { count: 2 })), "{refused:?}");
+        let late = Change {
+            reason: Some(&"перепутала Данияр".parse().unwrap()), ..Change::of(Action::Cancel)
+        };
+        let third = salon.book("2026-01-20T14:00:00", "87771234567").await.unwrap();
+        salon.as_client(third.id, &late).await.unwrap();
+        // The operator's account met them too, and another business's client whom it wrote to.
+        let mut tx = db.begin().await.unwrap();
+        let shared = account::ensure_platform(&mut tx, platform.clock.now()).await.unwrap();
+        for phone in ["77771234567", "77001112233"] {
+            contact::note_sent(&mut tx, shared, &phone.parse().unwrap(), platform.clock.now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
         for _ in 0..2 {
             let erased = erase(platform, &owner, id, true).await.unwrap();
             assert!(erased.standing.erased_at.is_some() && erased.phone.is_none() && erased.other_phones.is_empty());
             assert_eq!((erased.name.as_str(), erased.notes.as_str()), (client::NO_NAME, ""));
         }
         assert!(found(&salon, &owner, "").await.is_empty());
-        assert_eq!(salon.count("bookings").await, 2, "the statistics stay");
+        assert_eq!(salon.count("bookings").await, 3, "the statistics stay");
+        // Once more they are written to, about each visit that was called off, and about nothing else.
+        let account = account::of_business(&mut db.read().await.unwrap(), salon.business.id).await.unwrap().unwrap();
+        let now = platform.clock.now();
+        let lease = lease::acquire(&db, account.id, "a", now, 300).await.unwrap().unwrap();
+        let said = outbox::claim_due(&db, &platform.policy, &lease, now, 10).await.unwrap();
+        let about: Vec<_> = said.iter().map(|message| (message.kind, message.booking_id)).collect();
+        let off = |booking: &Booking| (MessageKind::Cancellation, Some(booking.id));
+        assert_eq!(about.len(), 3);
+        assert!([&visit, &other, &third].iter().all(|booking| about.contains(&off(booking))), "{about:?}");
+        // One arrives, one fails, and of one nothing is heard any more.
+        outbox::mark_sent(&db, &said[0], now).await.unwrap();
+        outbox::mark_failed(&db, &lease, &said[1], outbox::Failure::Final, "not-on-whatsapp").await.unwrap();
+        assert_eq!(timekeeping::round(platform).await.unwrap().forgotten, 2);
+        salon.travel_hours(24);
+        assert_eq!(timekeeping::round(platform).await.unwrap().forgotten, 1);
+        assert_eq!(timekeeping::round(platform).await.unwrap().forgotten, 0);
         let mut connection = db.read().await.unwrap();
+        let states = db::fetch_all!(
+            &mut connection,
+            (String,),
+            "select state from outbox where kind = 'cancellation' order by state",
+        );
+        assert_eq!(states.unwrap(), ["expired", "failed", "sent"].map(|state| (state.to_owned(),)));
         let mut kept = String::new();
         for (table,) in tables(&db, &mut connection).await {
             kept.push_str(&dump(&db, &mut connection, &table).await);
         }
         assert!(kept.contains("Стрижка"));
-        for secret in ["77771234567", "77001112233", "Данияр", "секретная", "астма"] {
+        for secret in ["77771234567", "77001112233", "Данияр", "секретная", "астма", "перепутала", "10.0.0.9"]
+        {
             assert!(!kept.contains(secret), "{secret}");
         }
         drop(connection);
@@ -341,6 +376,59 @@ async fn a_client_who_is_erased_leaves_their_visits_only() {
             assert!(matches!(refused, Err(ClientError::Erased)), "{refused:?}");
         }
         assert_ne!(salon.book("2026-01-19T14:00:00", "87771234567").await.unwrap().client_id, Some(id));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_who_wants_no_messages_is_erased_without_one() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let owner = access(&salon, Role::Owner, None);
+        let visit = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        let id = visit.client_id.unwrap();
+        consent::told(&salon.platform, &owner, id, Purpose::Service, false).await.unwrap();
+        erase(&salon.platform, &owner, id, true).await.unwrap();
+        let mut connection = db.read().await.unwrap();
+        let left = db::fetch_one!(
+            &mut connection,
+            (i64,),
+            "select count(*) from outbox where phone <> '' or text <> '' or state = 'planned'",
+        );
+        assert_eq!(left.unwrap().0, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_logs_forget_and_change_in_no_other_way() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let visit = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        let why = Change { reason: Some(&"передумала".parse().unwrap()), ..Change::of(Action::Cancel) };
+        salon.as_client(visit.id, &why).await.unwrap();
+        let mut connection = db.read().await.unwrap();
+        let log = db::fetch_all!(&mut connection, (Option<String>,), "select new from audit_log").unwrap();
+        assert!(!format!("{log:?}").contains("передумала"), "reasons stand with the visit only");
+        drop(connection);
+        for (sql, rule) in [
+            ("update booking_transitions set reason = 'x'", "booking_transitions_append_only"),
+            ("update booking_transitions set reason = null, at = 0", "booking_transitions_append_only"),
+            ("update booking_transitions set reason = null, actor_id = 7", "booking_transitions_append_only"),
+            ("delete from booking_transitions", "booking_transitions_append_only"),
+            ("update audit_log set new = 'x'", "audit_log_append_only"),
+            ("update audit_log set address = '10.0.0.1'", "audit_log_append_only"),
+            ("update audit_log set new = null, action = 'x'", "audit_log_append_only"),
+            ("delete from audit_log", "audit_log_append_only"),
+        ] {
+            let mut tx = db.begin().await.unwrap();
+            let error = db::execute!(&mut tx, sql).unwrap_err();
+            assert!(error.is_constraint(rule), "{sql}: {error:?}");
+        }
+        let mut tx = db.begin().await.unwrap();
+        db::execute!(&mut tx, "update booking_transitions set reason = null").unwrap();
+        db::execute!(&mut tx, "update audit_log set old = null, address = null").unwrap();
+        tx.commit().await.unwrap();
     })
     .await;
 }

@@ -396,6 +396,17 @@ async fn the_operators_account_writes_for_those_who_linked_none() {
         .unwrap();
         assert_eq!(others, 0);
         assert_eq!(outbox::adopt(&db, &lease, at.plus(172_800), 10).await.unwrap(), 0);
+        // When it unlinks it, they are the operator's to send again.
+        account::forget_device(&db, own.id, true, now).await.unwrap();
+        let due = at.plus(101_100);
+        assert_eq!(outbox::adopt(&db, &lease, due, 10).await.unwrap(), 2, "a reminder, and thanks nobody needs now");
+        let sent = outbox::claim_due(&db, &salon.platform.policy, &lease, due, 10).await.unwrap();
+        assert!(sent.len() == 1 && sent[0].kind == MessageKind::Reminder);
+        // What is booked meanwhile goes the same way.
+        salon.book("2026-01-19T14:00:00", CLIENT).await.unwrap();
+        assert_eq!(outbox::adopt(&db, &lease, at, 10).await.unwrap(), 1);
+        let sent = outbox::claim_due(&db, &salon.platform.policy, &lease, at, 10).await.unwrap();
+        assert!(sent.len() == 1 && sent[0].kind == MessageKind::Confirmation);
     })
     .await;
 }

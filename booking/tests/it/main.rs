@@ -11,6 +11,7 @@ mod crash;
 mod delivery;
 mod idempotency;
 mod inbound;
+mod languages;
 mod moving;
 mod people;
 mod salon;

@@ -22,7 +22,7 @@ use jiff::civil::{Date, DateTime};
 pub(crate) const NOW_MS: i64 = 1_768_366_800_000;
 
 /// A stranger who books for themselves.
-pub(crate) const PUBLIC: Source<'static> = Source::Public { origin: &ORIGIN, hold: None };
+pub(crate) const PUBLIC: Source<'static> = Source::Public { origin: &ORIGIN, hold: None, browser: None };
 
 pub(crate) const ORIGIN: Origin = Origin::system();
 

@@ -259,7 +259,7 @@ async fn a_code_replaces_a_forgotten_password() {
         let token = invited(&salon, Role::Manager).await;
         let (manager, refresh) = accept(platform, &token).await.unwrap();
         let request = ResetRequest { phone: PHONE, subdomain: None, address: None };
-        user::request_reset(platform, &request, Language::En).await.unwrap();
+        user::request_reset(platform, &request, Some(Language::En)).await.unwrap();
         let text = newest(&db, "code").await.unwrap();
         let code: String = text.chars().take(6).collect();
         assert!(text.contains("10 minutes"), "{text}");
@@ -278,7 +278,7 @@ async fn a_code_replaces_a_forgotten_password() {
 
         // The next code is guessed five times and is worth nothing then.
         salon.travel_seconds(60);
-        user::request_reset(platform, &request, Language::En).await.unwrap();
+        user::request_reset(platform, &request, Some(Language::En)).await.unwrap();
         let code: String = newest(&db, "code").await.unwrap().chars().take(6).collect();
         for _ in 0..5 {
             assert!(matches!(reset(PHONE, "abc", "battery staple").await, Err(ResetError::Code)));
@@ -286,10 +286,59 @@ async fn a_code_replaces_a_forgotten_password() {
         assert!(matches!(reset(PHONE, &code, "battery staple").await, Err(ResetError::Code)));
         // Ten minutes later a code is worth nothing either.
         salon.travel_seconds(60);
-        user::request_reset(platform, &request, Language::En).await.unwrap();
+        user::request_reset(platform, &request, Some(Language::En)).await.unwrap();
         let code: String = newest(&db, "code").await.unwrap().chars().take(6).collect();
         salon.travel_seconds(600);
         assert!(matches!(reset(PHONE, &code, "battery staple").await, Err(ResetError::Code)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_opens_nothing_under_another_key() {
+    on_each(async |db| {
+        let salon = open(&db).await;
+        let platform = &salon.platform;
+        salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        let key = |byte| zeroize::Zeroizing::new([byte; 32]);
+        let (ours, theirs) = (platform.clone().with_code_key(&key(1)), platform.clone().with_code_key(&key(2)));
+        client_login::request_code(&ours, "demo", "87771234567", None, None).await.unwrap();
+        let code: String = newest(&db, "code").await.unwrap().chars().take(6).collect();
+        let refused = client_login::login(&theirs, "demo", "87771234567", &code).await;
+        assert!(matches!(refused, Err(ClientLoginError::Code)), "{refused:?}");
+        // Another process with the key takes it, once.
+        let same = platform.clone().with_code_key(&key(1));
+        client_login::login(&same, "demo", "87771234567", &code).await.unwrap();
+        let again = client_login::login(&ours, "demo", "87771234567", &code).await;
+        assert!(matches!(again, Err(ClientLoginError::Code)), "{again:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_number_of_a_client_opens_their_visits_in_their_language() {
+    on_each(async |db| {
+        let salon = open(&db).await;
+        let platform = &salon.platform;
+        let owner = salon.owner().await;
+        let one = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap().client_id.unwrap();
+        let other = salon.book("2026-01-16T16:00:00", "87001112233").await.unwrap().client_id.unwrap();
+        booking::client::merge::merge(platform, &owner, one, other).await.unwrap();
+        let ask = async |asked| {
+            salon.travel_seconds(60);
+            client_login::request_code(platform, "demo", "87001112233", asked, None).await.unwrap();
+            newest(&db, "code").await.unwrap()
+        };
+        // Asked for none: the business's. Asked for one: that, until they choose.
+        assert!(ask(None).await.contains("код для входа"));
+        assert!(ask(Some(Language::En)).await.contains("your code"));
+        let edit = booking::client::write::ClientEdit { language: Some(Language::Kk), ..Default::default() };
+        booking::client::write::update(platform, &owner, one, &edit).await.unwrap();
+        let text = ask(Some(Language::En)).await;
+        assert!(text.contains("кіру коды"), "{text}");
+        let code: String = text.chars().take(6).collect();
+        let (_, client, _) = client_login::login(platform, "demo", "87001112233", &code).await.unwrap();
+        assert_eq!(client, one, "the client, not the number");
     })
     .await;
 }
@@ -301,7 +350,7 @@ async fn asking_for_codes_tells_nobody_who_exists() {
         let platform = &salon.platform;
         salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
         for phone in ["87771234567", "87770000001"] {
-            let ask = async || client_login::request_code(platform, "demo", phone, Language::Ru, None).await;
+            let ask = async || client_login::request_code(platform, "demo", phone, Some(Language::Ru), None).await;
             ask().await.unwrap();
             let again = ask().await;
             assert!(matches!(again, Err(ClientLoginError::TooMany { seconds: 60 })), "{again:?}");
@@ -314,9 +363,9 @@ async fn asking_for_codes_tells_nobody_who_exists() {
         let address = Some("203.0.113.9".parse().unwrap());
         for number in 0..30 {
             let phone = format!("8777000{:04}", 100 + number);
-            client_login::request_code(platform, "demo", &phone, Language::Ru, address).await.unwrap();
+            client_login::request_code(platform, "demo", &phone, Some(Language::Ru), address).await.unwrap();
         }
-        let over = client_login::request_code(platform, "demo", "87770009999", Language::Ru, address).await;
+        let over = client_login::request_code(platform, "demo", "87770009999", Some(Language::Ru), address).await;
         assert!(matches!(over, Err(ClientLoginError::TooMany { .. })), "{over:?}");
     })
     .await;
@@ -328,7 +377,7 @@ async fn a_client_signs_in_with_a_code_and_is_nobody_else() {
         let salon = open(&db).await;
         let platform = &salon.platform;
         let booking = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
-        client_login::request_code(platform, "demo", "87771234567", Language::Ru, None).await.unwrap();
+        client_login::request_code(platform, "demo", "87771234567", Some(Language::Ru), None).await.unwrap();
         let code: String = newest(&db, "code").await.unwrap().chars().take(6).collect();
         let (business, client, refresh) =
             client_login::login(platform, "demo", "8 777 123 45 67", &code).await.unwrap();
@@ -471,7 +520,7 @@ async fn nobody_reads_somebody_elses_code() {
         let salon = open(&db).await;
         let platform = &salon.platform;
         salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
-        client_login::request_code(platform, "demo", "87771234567", Language::Ru, None).await.unwrap();
+        client_login::request_code(platform, "demo", "87771234567", Some(Language::Ru), None).await.unwrap();
         let mut connection = db.read().await.unwrap();
         let filter =
             outbox::MessageFilter { kind: Some(MessageKind::Code), limit: 10, ..outbox::MessageFilter::default() };

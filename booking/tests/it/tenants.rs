@@ -56,7 +56,7 @@ async fn reading_crosses_no_border() {
         let (start, end) = (Timestamp::from_seconds(0), Timestamp::from_seconds(i64::MAX));
         assert!(schedule::busy(c, rival.id, item.master_id, (start, end), start).await.unwrap().is_empty());
         let phone = booking.client_phone.clone().unwrap();
-        assert_eq!(client::language(c, rival.id, &phone).await.unwrap(), None);
+        assert_eq!(client::by_phone(c, rival.id, &phone).await.unwrap(), None);
         let own = account::of_business(c, rival.id).await.unwrap().unwrap();
         assert_eq!(own.business_id, Some(rival.id));
         for wanted in [Wanted::Step(Some(item.master_id)), Wanted::Visit(&[item.into()])] {

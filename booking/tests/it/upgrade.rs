@@ -25,6 +25,9 @@ insert into booking_transitions (id, business_id, booking_id, version, from_stat
     values (1, 1, 1, 1, null, 'confirmed', 'user', 1, 'overbooked', 0),
         (2, 1, 2, 1, null, 'confirmed', 'client', null, null, 0),
         (3, 1, 2, 2, 'confirmed', 'cancelled', 'client', null, 'late', 0);
+insert into audit_log (id, business_id, at, actor, entity, entity_id, action, new)
+    values (1, 1, 0, 'user', 'booking', 1, 'cancel', '{\"state\": \"cancelled\", \"reason\": \"болеет\"}'),
+        (2, 1, 0, 'user', 'time_off', 1, 'create', '{\"reason\": \"отпуск\"}');
 insert into outbox (id, business_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language, state, due_at,
     next_at, expires_at, created_at)
     values (1, 1, 1, 'reminder', 'v1:reminder:2', '3EB0', '77771234567', 'x', 'ru', 'planned', 1, 1, 2, 0)";
@@ -57,6 +60,10 @@ async fn visits_from_before_are_all_there() {
         let (actor_id,) =
             db::fetch_one!(&mut connection, (Option<i64>,), "select actor_id from booking_transitions where id = 1").unwrap();
         assert_eq!(actor_id, Some(1));
+        // What was typed stands in one place.
+        let log = db::fetch_all!(&mut connection, (String,), "select new from audit_log order by id").unwrap();
+        assert!(log[0].0.contains("cancelled") && !log[0].0.contains("reason"), "{log:?}");
+        assert!(log[1].0.contains("отпуск"), "{log:?}");
         drop(connection);
         // The guards are there again.
         for (statement, rule) in [

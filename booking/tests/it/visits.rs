@@ -255,7 +255,7 @@ async fn a_hold_keeps_a_time_for_its_visitor_and_never_after_its_end() {
                 start: kept.start,
                 notes: &"".parse().unwrap(),
                 language: None,
-                source: Source::Public { origin: &ORIGIN, hold: Some(token) },
+                source: Source::Public { origin: &ORIGIN, hold: Some(token), browser: None },
             };
             create(&salon.platform, &salon.business, &new).await
         };

@@ -177,7 +177,7 @@ impl Salon {
             start: free.expect("free times")[number].slot.wall,
             notes: &String::new().parse().expect("notes"),
             language: None,
-            source: Source::Public { origin: &Origin::system(), hold: None },
+            source: Source::Public { origin: &Origin::system(), hold: None, browser: None },
         };
         visits::create(platform, &self.business, &new).await.expect("the visit is booked")
     }

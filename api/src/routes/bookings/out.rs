@@ -191,7 +191,7 @@ impl SegmentOut {
     fn new(segment: &Segment, zone: &Zone) -> Self {
         Self {
             service_id: segment.service_id.get(),
-            service: segment.service.as_str().to_owned(),
+            service: segment.service.shown().as_str().to_owned(),
             master_id: segment.master_id.get(),
             master: segment.master.as_str().to_owned(),
             starts_at: zone.rfc_3339(segment.starts_at),
