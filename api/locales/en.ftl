@@ -1,4 +1,24 @@
-# Texts of problems. A message is the title, its attribute the detail; one text per line.
+# Texts of problems. A message is the title, its attribute the detail.
+
+# Parts of texts: numbers with their words.
+
+in-seconds = in { $seconds } { $seconds ->
+    [one] second
+   *[other] seconds
+}
+hours-before = { $hours ->
+    [0] until it begins
+    [one] no later than { $hours } hour before it begins
+   *[other] no later than { $hours } hours before it begins
+}
+min-characters = { $min } { $min ->
+    [one] character
+   *[other] characters
+}
+max-characters = { $max } { $max ->
+    [one] character
+   *[other] characters
+}
 
 malformed-request = The request cannot be read
     .detail = The body is not valid JSON or the request is incomplete. { $problem }
@@ -45,7 +65,10 @@ client-exists = There is a client with this number
 client-erased = The client was erased
     .detail = Only statistics are left of this client, and nothing in them can be changed.
 client-has-visits = The client has visits to come
-    .detail = Visits to come: { $count }. Cancel them first, or send cancel_visits: true.
+    .detail = { $count ->
+        [one] There is { $count } visit to come. Cancel it first, or send cancel_visits: true.
+       *[other] There are { $count } visits to come. Cancel them first, or send cancel_visits: true.
+    }
 client-same = It is the same client
     .detail = Only two different clients can be merged.
 client-blocked = You cannot book online here
@@ -75,9 +98,9 @@ not-on-trial = Not on a trial
 code-wrong = Wrong code
     .detail = The code is wrong, was used, or its time is over. Ask for a new one.
 too-many-attempts = Too many attempts
-    .detail = Too many logins failed. Try again in { $seconds } s.
+    .detail = Too many logins failed. Try again { in-seconds }.
 too-many-codes = Too many codes
-    .detail = Too many codes were asked for. Try again in { $seconds } s.
+    .detail = Too many codes were asked for. Try again { in-seconds }.
 method-not-allowed = Method not allowed
     .detail = This path exists, but not with this method. All routes are at /api/docs.
 request-timeout = The request took too long
@@ -89,19 +112,22 @@ email-taken = This e-mail is registered
 subdomain-taken = This subdomain is taken
     .detail = Choose another subdomain.
 cancellation-too-late = Too late to cancel
-    .detail = A visit can be cancelled no later than { $hours } h before it begins. Please call us: { $phone }.
+    .detail = A visit can be cancelled only { hours-before }. Please call us: { $phone }.
 step-not-possible = This step is not possible
     .detail = It cannot be done in the status "{ $status }".
 visit-not-begun = The visit has not begun
     .detail = That it is over, or that nobody came, can be noted once it has begun.
 move-too-late = Too late to move
-    .detail = A visit can be moved no later than { $hours } h before it begins. Please call us: { $phone }.
+    .detail = A visit can be moved only { hours-before }. Please call us: { $phone }.
 too-many-visits = Too many visits
-    .detail = One number can book at most { $max } visits to come by itself. Call us to book more.
+    .detail = { $max ->
+        [one] One number can book at most { $max } visit to come by itself.
+       *[other] One number can book at most { $max } visits to come by itself.
+    } Call us to book more.
 hold-over = The time is no longer held
     .detail = The hold has run out. Choose the time again.
 too-many-holds = Too many times are held
-    .detail = Finish the booking you began, or wait { $seconds } s.
+    .detail = Finish the booking you began, or try again { in-seconds }.
 visit-not-found = There is no such visit
     .detail = The link is wrong, or the visit is over.
 booking-closed = The booking is closed
@@ -141,9 +167,9 @@ service-not-offered = The master does not offer this service
 idempotency-key-reused = This Idempotency-Key was used for another request
     .detail = Repeat the same request with the same key, or use a new key.
 request-under-way = The same request is under way
-    .detail = The first request with this Idempotency-Key is not finished. Try again in { $seconds } s.
+    .detail = The first request with this Idempotency-Key is not finished. Try again { in-seconds }.
 too-many-requests = Too many requests
-    .detail = Try again in { $seconds } s.
+    .detail = Try again { in-seconds }.
 internal = A fault on our side
     .detail = The request failed and the fault was logged. Quote the request_id when you report it.
 unavailable = Temporarily unavailable
@@ -155,28 +181,40 @@ field-required = is required
 field-unknown = is not a field of this request
 field-invalid = is not valid: { $problem }
 field-empty = is empty
-field-too-long = has more than { $max } characters
+field-too-long = has more than { max-characters }
 field-invisible = has line ends or characters that cannot be seen
 tag-invalid = 1 to 40 letters, digits, spaces and hyphens
-tags-too-many = at most { $max } tags
+tags-too-many = { $max ->
+    [one] at most { $max } tag
+   *[other] at most { $max } tags
+}
 template-unbalanced = the brace at character { $place } has no partner
 template-unknown = there is no variable { $name }. There are: { $known }
-search-too-long = at most { $max } characters
+search-too-long = at most { max-characters }
 email-invalid = is not an e-mail address
-password-too-short = needs at least { $min } characters
+password-too-short = needs at least { min-characters }
 password-too-long = is too long
 subdomain-length = needs 3 to 40 characters
 subdomain-character = may have only letters a to z, digits, and hyphens between them
 subdomain-reserved = is reserved for the platform
 phone-empty = is not a phone number: there are no digits
 phone-unexpected = has "{ $character }", which belongs in no phone number
-phone-too-short = is too short, digits missing: { $missing }
-phone-too-long = is too long, digits too many: { $extra }
+phone-too-short = { $missing ->
+    [one] is too short, { $missing } digit is missing
+   *[other] is too short, { $missing } digits are missing
+}
+phone-too-long = { $extra ->
+    [one] is too long, { $extra } digit too many
+   *[other] is too long, { $extra } digits too many
+}
 phone-unknown-country = has a calling code of no country; write it with + and the country code
 phone-service = is a service number, not a person's
 phone-invalid = is not a phone number
 date-invalid = is not a date such as 2024-01-15
-dates-invalid = needs a last date that is not before the first, { $max } days at most
+dates-invalid = { $max ->
+    [one] needs a last date that is not before the first, { $max } day at most
+   *[other] needs a last date that is not before the first, { $max } days at most
+}
 items-invalid = is not a list such as 1:2,3:any of 1 to { $max } services with masters; a pause may follow, { $pause } minutes at most: 3:any:30
 field-not-with = cannot be used together with { $other }
 field-one-of = needs { $one } or { $other }
@@ -233,7 +271,7 @@ message-not-planned = no message was planned
 whatsapp-linked = WhatsApp is linked already
     .detail = This account has a device. Log out first (POST …/logout) to link another phone.
 pairing-codes-used-up = No pairing code now
-    .detail = A code is valid already, or too many were asked for. Try again in { $seconds } s, or scan the QR code.
+    .detail = A code is valid already, or too many were asked for. Try again { in-seconds }, or scan the QR code.
 whatsapp-refused = WhatsApp refused
     .detail = WhatsApp did not do what it was asked for. Try again later.
 recipient-opted-out = The recipient wants no messages
@@ -250,7 +288,10 @@ text-too-long = has more than 4096 characters
 text-invisible = has characters that cannot be seen
 recipients-either = give either "phones" or "clients"
 recipients-nobody = there is nobody to write to
-recipients-too-many = has more than { $max } recipients
+recipients-too-many = { $max ->
+    [one] has more than { $max } recipient
+   *[other] has more than { $max } recipients
+}
 
 account-online = connected
 account-connecting = the connection is being made

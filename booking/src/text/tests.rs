@@ -248,6 +248,26 @@ fn nothing_in_kazakh_is_russian() {
 }
 
 #[test]
+fn no_word_mixes_alphabets_and_nobody_is_addressed_familiarly() {
+    for (language, file) in FILES {
+        for word in
+            file.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split(|c: char| !c.is_alphabetic()))
+        {
+            assert!(word.is_ascii() || !word.chars().any(|letter| letter.is_ascii_alphabetic()), "{language}: {word}");
+            let word = word.to_lowercase();
+            assert!(
+                language == Language::Kk || !word.contains(['ә', 'ғ', 'қ', 'ң', 'ө', 'ұ', 'ү', 'һ', 'і']),
+                "{word}"
+            );
+            assert!(
+                !["ты", "тебя", "тебе", "твой", "твоя", "сен", "саған", "сені", "сенің"].contains(&&*word),
+                "{word}"
+            );
+        }
+    }
+}
+
+#[test]
 fn no_text_of_ours_asks_for_a_number_as_an_answer() {
     for language in Language::ALL {
         for event in Event::ALL {
