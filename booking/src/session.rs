@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use db::Connection;
+use db::{Connection, Tx};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -126,11 +126,7 @@ pub async fn start(platform: &Platform, user: &User) -> Result<RefreshToken, Sto
 ///
 /// [`SessionError`].
 pub async fn refresh(platform: &Platform, token: &str) -> Result<(User, RefreshToken), SessionError> {
-    let mut tx = platform.db.begin().await?;
-    let Some((holder, session)) = spend(&mut tx, platform, token).await? else {
-        tx.commit().await?;
-        return Err(SessionError::Reused);
-    };
+    let (mut tx, holder, session) = spend(platform, token).await?;
     let Holder::User { id, .. } = holder else { return Err(SessionError::Ended) };
     let user = user::by_id(&mut tx, id).await?.filter(|user| user.deactivated_at.is_none());
     let user = user.ok_or(SessionError::Ended)?;
@@ -148,11 +144,7 @@ pub async fn refresh_client(
     platform: &Platform,
     token: &str,
 ) -> Result<(BusinessId, ClientId, RefreshToken), SessionError> {
-    let mut tx = platform.db.begin().await?;
-    let Some((holder, session)) = spend(&mut tx, platform, token).await? else {
-        tx.commit().await?;
-        return Err(SessionError::Reused);
-    };
+    let (mut tx, holder, session) = spend(platform, token).await?;
     let Holder::Client { id, business_id } = holder else { return Err(SessionError::Ended) };
     let next = issue(&mut tx, platform, session).await?;
     tx.commit().await?;
@@ -251,15 +243,13 @@ async fn write(
     Ok(id)
 }
 
-/// Spends a token of a live session; `None` when it was spent before, and its session is ended now.
-async fn spend(
-    connection: &mut Connection,
-    platform: &Platform,
-    token: &str,
-) -> Result<Option<(Holder, SessionId)>, SessionError> {
+/// Spends a token of a live session, in a transaction that its caller ends. A token that was spent before ends its
+/// session for good.
+async fn spend(platform: &Platform, token: &str) -> Result<(Tx, Holder, SessionId), SessionError> {
     let now = platform.clock.real_now();
+    let mut tx = platform.db.begin().await?;
     let row = db::fetch_optional!(
-        connection,
+        &mut tx,
         Row,
         "select t.id, t.session_id, t.expires_at, s.ended_at, s.user_id, s.business_id, s.client_id
          from refresh_tokens t join sessions s on s.id = t.session_id where t.token_hash = $1",
@@ -267,27 +257,28 @@ async fn spend(
     )?;
     let row = row.filter(|row| row.ended_at.is_none() && row.expires_at > now).ok_or(SessionError::Ended)?;
     let spent = db::execute!(
-        connection,
+        &mut tx,
         "update refresh_tokens set used_at = $2 where id = $1 and used_at is null",
         row.id,
         now,
     )?;
     if spent == 0 {
         db::execute!(
-            connection,
+            &mut tx,
             "update sessions set ended_at = $2 where id = $1 and ended_at is null",
             row.session_id,
             now,
         )?;
+        tx.commit().await?;
         tracing::warn!(session.id = %row.session_id, "ended session {}: its token came back spent", row.session_id);
-        return Ok(None);
+        return Err(SessionError::Reused);
     }
     let holder = match (row.user_id, row.client_id, row.business_id) {
         (Some(id), None, business_id) => Holder::User { id, business_id },
         (None, Some(id), Some(business_id)) => Holder::Client { id, business_id },
         _ => return Err(StoreError::Row { table: "sessions", id: row.session_id.get(), rule: "it is nobody's" }.into()),
     };
-    Ok(Some((holder, row.session_id)))
+    Ok((tx, holder, row.session_id))
 }
 
 async fn issue(

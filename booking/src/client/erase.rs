@@ -11,6 +11,7 @@ use crate::contact;
 use crate::id::{BusinessId, ClientId};
 use crate::outbox;
 use crate::platform::Platform;
+use crate::session;
 
 /// Takes out of the business all that says who a client is: numbers, name, notes, tags, what was written to them and by
 /// them, where they agreed from. What stays is that somebody came: the visits with their times, services and prices.
@@ -144,13 +145,7 @@ async fn forget_person(
         client_id,
         NO_NAME,
     )?;
-    db::execute!(
-        tx,
-        "update sessions set ended_at = $3 where business_id = $1 and client_id = $2 and ended_at is null",
-        business_id,
-        client_id,
-        now,
-    )?;
+    session::end_of_client(tx, business_id, client_id, now).await?;
     db::execute!(
         tx,
         "update client_consents set evidence = null, address = null where business_id = $1 and client_id = $2",

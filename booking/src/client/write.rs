@@ -16,6 +16,7 @@ use crate::language::Language;
 use crate::name::{Name, Notes};
 use crate::phone::Phone;
 use crate::platform::Platform;
+use crate::session;
 use crate::store::StoreError;
 
 /// A client to be.
@@ -119,6 +120,8 @@ pub async fn update(
     }
     if let Some(phone) = edit.phone.as_ref().filter(|phone| client.phone.as_ref() != Some(phone)) {
         change_phone(&mut tx, business_id, &client, phone).await?;
+        // Whoever signed in had the number before.
+        session::end_of_client(&mut tx, business_id, client.id, platform.clock.real_now()).await?;
     }
     db::execute!(
         &mut tx,

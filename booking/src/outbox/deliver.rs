@@ -7,8 +7,8 @@ use db::{Connection, Db};
 use crate::clock::Timestamp;
 use crate::id::{AccountId, BookingId, BusinessId, MessageId};
 use crate::lease::Lease;
-use crate::outbox::MessageKind;
 use crate::outbox::admit::{self, Verdict};
+use crate::outbox::{MessageKind, MessageState};
 use crate::phone::Phone;
 use crate::policy::Policy;
 use crate::store::StoreError;
@@ -316,19 +316,7 @@ pub async fn mark_delivered<S: AsRef<str>>(
     wa_message_ids: &[S],
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut tx = db.begin().await?;
-    for id in wa_message_ids {
-        db::execute!(
-            &mut tx,
-            "update outbox set sent_at = coalesce(sent_at, $3), delivered_at = coalesce(delivered_at, $3),
-                 state = case when state = 'read' then state else 'delivered' end, error = null, claim_fence = null
-             where account_id = $1 and wa_message_id = $2 and attempts > 0",
-            account_id,
-            id.as_ref(),
-            at,
-        )?;
-    }
-    Ok(tx.commit().await?)
+    note_receipt(db, account_id, wa_message_ids, (MessageState::Delivered, at)).await
 }
 
 /// The recipient saw the messages with these WhatsApp ids, which `account_id` sent. Unknown ids are passed over.
@@ -342,16 +330,28 @@ pub async fn mark_read<S: AsRef<str>>(
     wa_message_ids: &[S],
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    note_receipt(db, account_id, wa_message_ids, (MessageState::Read, at)).await
+}
+
+/// What was seen was delivered, and what was delivered was sent, whatever came first; what was seen stays so.
+async fn note_receipt<S: AsRef<str>>(
+    db: &Db,
+    account_id: AccountId,
+    wa_message_ids: &[S],
+    (state, at): (MessageState, Timestamp),
+) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     for id in wa_message_ids {
         db::execute!(
             &mut tx,
             "update outbox set sent_at = coalesce(sent_at, $3), delivered_at = coalesce(delivered_at, $3),
-                 read_at = coalesce(read_at, $3), state = 'read', error = null, claim_fence = null
+                 read_at = case when $4 = 'read' then coalesce(read_at, $3) else read_at end,
+                 state = case when state = 'read' then state else $4 end, error = null, claim_fence = null
              where account_id = $1 and wa_message_id = $2 and attempts > 0",
             account_id,
             id.as_ref(),
             at,
+            state.as_str(),
         )?;
     }
     Ok(tx.commit().await?)

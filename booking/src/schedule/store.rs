@@ -20,26 +20,12 @@ pub async fn set_weekly(
     hours: &[WeeklyInterval],
 ) -> Result<(), ScheduleError> {
     check_week(hours)?;
-    db::execute!(
-        connection,
+    let (clear, write) = (
         "delete from weekly_hours where business_id = $1 and master_id = $2",
-        business_id,
-        master_id,
-    )?;
-    for hours in hours {
-        db::execute!(
-            connection,
-            "insert into weekly_hours (business_id, master_id, weekday, start_minute, end_minute)
-             values ($1, $2, $3, $4, $5)",
-            business_id,
-            master_id,
-            i64::from(hours.weekday.to_monday_one_offset()),
-            i64::from(hours.interval.start()),
-            i64::from(hours.interval.end()),
-        )
-        .map_err(unknown_master)?;
-    }
-    Ok(())
+        "insert into weekly_hours (business_id, master_id, weekday, start_minute, end_minute)
+         values ($1, $2, $3, $4, $5)",
+    );
+    replace_week(connection, (clear, write), business_id, master_id, hours).await
 }
 
 /// Sets a master's breaks, in the place of those before.
@@ -49,17 +35,32 @@ pub(super) async fn set_breaks(
     master_id: MasterId,
     breaks: &[WeeklyInterval],
 ) -> Result<(), ScheduleError> {
-    db::execute!(connection, "delete from breaks where business_id = $1 and master_id = $2", business_id, master_id,)?;
-    for pause in breaks {
+    let (clear, write) = (
+        "delete from breaks where business_id = $1 and master_id = $2",
+        "insert into breaks (business_id, master_id, weekday, start_minute, end_minute)
+         values ($1, $2, $3, $4, $5)",
+    );
+    replace_week(connection, (clear, write), business_id, master_id, breaks).await
+}
+
+/// Writes a master's intervals of the week in the place of those before.
+async fn replace_week(
+    connection: &mut Connection,
+    (clear, write): (&'static str, &'static str),
+    business_id: BusinessId,
+    master_id: MasterId,
+    week: &[WeeklyInterval],
+) -> Result<(), ScheduleError> {
+    db::execute!(connection, clear, business_id, master_id)?;
+    for WeeklyInterval { weekday, interval } in week {
         db::execute!(
             connection,
-            "insert into breaks (business_id, master_id, weekday, start_minute, end_minute)
-             values ($1, $2, $3, $4, $5)",
+            write,
             business_id,
             master_id,
-            i64::from(pause.weekday.to_monday_one_offset()),
-            i64::from(pause.interval.start()),
-            i64::from(pause.interval.end()),
+            i64::from(weekday.to_monday_one_offset()),
+            i64::from(interval.start()),
+            i64::from(interval.end()),
         )
         .map_err(unknown_master)?;
     }

@@ -339,6 +339,14 @@ async fn another_number_of_a_client_opens_their_visits_in_their_language() {
         let code: String = text.chars().take(6).collect();
         let (_, client, _) = client_login::login(platform, "demo", "87001112233", &code).await.unwrap();
         assert_eq!(client, one, "the client, not the number");
+        // Whoever has a number that is no longer the client's is signed out.
+        salon.travel_seconds(60);
+        client_login::request_code(platform, "demo", "87771234567", None, None).await.unwrap();
+        let code: String = newest(&db, "code").await.unwrap().chars().take(6).collect();
+        let (_, _, refresh) = client_login::login(platform, "demo", "87771234567", &code).await.unwrap();
+        let edit = booking::client::write::ClientEdit { phone: "87475556677".parse().ok(), ..Default::default() };
+        booking::client::write::update(platform, &owner, one, &edit).await.unwrap();
+        assert!(session::refresh_client(platform, refresh.expose()).await.is_err());
     })
     .await;
 }
