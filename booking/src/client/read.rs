@@ -17,13 +17,9 @@ pub const MOST_ROWS: u32 = 200;
 /// The most visits to come that a client's card shows.
 const MOST_UPCOMING: i64 = 20;
 
-/// Parameters: $1 business, $2 and $3 the first and last id, $4 to $7 words of a name, $8 and $9 digits as typed and with
-/// the country's code, $10 tag, $11 the only master, $12 limit, $13 now, $14 whether erased ones are wanted. What is empty
-/// is not searched for: it stands at the beginning of every text.
-///
-/// The engines name the place of a text in another differently. `like` would do on both, at four times the time on SQLite.
-macro_rules! page_sql {
-    ($place:literal) => {
+/// Clients with what became of their visits: `$found` selects their ids, `$now` is the parameter with the present time.
+macro_rules! clients_sql {
+    ($now:literal, $($found:expr),+) => {
         concat!(
             "select c.id, c.phone, c.name, c.language, c.tags, c.notes, c.health_notes, c.blocked_at, c.blocked_reason,
                  c.service_stopped_at, c.marketing_stopped_at, c.erased_at, c.created_at, c.updated_at,
@@ -35,26 +31,56 @@ macro_rules! page_sql {
                  (select max(b.starts_at) from bookings b
                   where b.client_id = c.id and b.state in ('arrived', 'completed')) as last_visit_at,
                  (select min(b.starts_at) from bookings b
-                  where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > $13) as next_visit_at,
+                  where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > ", $now, ") as next_visit_at,
                  (select count(*) from bookings b
-                  where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > $13) as upcoming
-             from (
-                 select id from clients
-                 where business_id = $1 and id between $2 and $3 and merged_into is null and (erased_at is null or $14)
-                     and ", $place, "(search, $4) > 0 and ", $place, "(search, $5) > 0
-                     and ", $place, "(search, $6) > 0 and ", $place, "(search, $7) > 0
-                     and ($8 = '' or id in (
-                         select coalesce(merged_into, id) from clients
-                         where business_id = $1 and (", $place, "(phone, $8) > 0 or ", $place, "(phone, $9) > 0)
-                     ))
-                     and ($10 = '' or ", $place, "(tags, $10) > 0)
-                     and ($11 = 0 or exists (
-                         select 1 from bookings b join booking_segments s on s.booking_id = b.id
-                         where b.client_id = clients.id and s.master_id = $11
-                     ))
-                 order by id desc limit $12
-             ) f join clients c on c.id = f.id
+                  where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > ", $now, ") as upcoming
+             from (", $($found,)+ ") f join clients c on c.id = f.id
              order by c.id desc"
+        )
+    };
+}
+
+/// Parameters: $1 business, $2 the highest id, $3 to $6 words of a name, $7 and $8 digits as typed and with the country's
+/// code, $9 tag, $10 the only master, $11 limit, $12 now. What is empty is not searched for: it stands at the beginning of
+/// every text.
+///
+/// All that the search compares of a row is in the index `clients_search`, so it reads nothing else of those that do not
+/// fit, and of other tenants nothing at all. The time grows with the tenant: 50,000 clients are read in 5 to 20 ms. Were
+/// one more column asked for, PostgreSQL would walk down the primary key instead, through everybody's clients.
+///
+/// The engines name the place of a text in another differently. `like` would do on both, at four times the time on SQLite.
+macro_rules! page_sql {
+    ($place:literal) => {
+        clients_sql!(
+            "$12",
+            "select id from clients
+             where business_id = $1 and id <= $2 and merged_into is null and erased_at is null
+                 and ",
+            $place,
+            "(search, $3) > 0 and ",
+            $place,
+            "(search, $4) > 0
+                 and ",
+            $place,
+            "(search, $5) > 0 and ",
+            $place,
+            "(search, $6) > 0
+                 and ($7 = '' or id in (
+                     select coalesce(merged_into, id) from clients
+                     where business_id = $1 and (",
+            $place,
+            "(phone, $7) > 0 or ",
+            $place,
+            "(phone, $8) > 0)
+                 ))
+                 and ($9 = '' or id in (select id from clients where business_id = $1 and ",
+            $place,
+            "(tags, $9) > 0))
+                 and ($10 = 0 or exists (
+                     select 1 from bookings b join booking_segments s on s.booking_id = b.id
+                     where b.client_id = clients.id and s.master_id = $10
+                 ))
+             order by id desc limit $11"
         )
     };
 }
@@ -84,7 +110,25 @@ pub async fn list(platform: &Platform, access: &Access, filter: &Filter) -> Resu
     let mut connection = platform.db.read().await?;
     let last = filter.before.map_or(i64::MAX, |before| before.get().saturating_sub(1));
     let only = access.only_clients_of();
-    let rows = page(&mut connection, platform, access.business_id, 0, last, only, filter).await?;
+    let (typed, national) = filter.search.number().unwrap_or_default();
+    let rows = db::fetch_all!(
+        &mut connection,
+        Row,
+        sqlite: SQLITE,
+        postgres: POSTGRES,
+        access.business_id,
+        last,
+        filter.search.word(0),
+        filter.search.word(1),
+        filter.search.word(2),
+        filter.search.word(3),
+        typed.as_str(),
+        national.as_str(),
+        filter.tag.as_ref().map_or_else(String::new, |tag| format!("\"{}\"", tag.as_str())),
+        only.map_or(0, MasterId::get),
+        i64::from(filter.limit.min(MOST_ROWS)),
+        platform.clock.now(),
+    )?;
     rows.into_iter().map(|row| row.read(access)).collect()
 }
 
@@ -115,10 +159,24 @@ pub(crate) async fn find(
 ) -> Result<Client, ClientError> {
     let business_id = access.business_id;
     let id = resolve(connection, business_id, client_id).await?.ok_or(ClientError::NotFound)?;
-    let one = Filter { limit: 1, ..Filter::default() };
-    let only = access.only_clients_of();
-    let mut rows = page(connection, platform, business_id, id.get(), id.get(), only, &one).await?;
-    let row = rows.pop().ok_or(ClientError::NotFound)?;
+    let row = db::fetch_optional!(
+        connection,
+        Row,
+        clients_sql!(
+            "$4",
+            "select id from clients
+             where business_id = $1 and id = $2 and merged_into is null
+                 and ($3 = 0 or exists (
+                     select 1 from bookings b join booking_segments s on s.booking_id = b.id
+                     where b.client_id = clients.id and s.master_id = $3
+                 ))"
+        ),
+        business_id,
+        id,
+        access.only_clients_of().map_or(0, MasterId::get),
+        platform.clock.now(),
+    )?;
+    let row = row.ok_or(ClientError::NotFound)?;
     let serves = match access.master_id {
         Some(master_id) if !access.runs_business() => is_served_by(connection, business_id, id, master_id).await?,
         Some(_) | None => false,
@@ -199,40 +257,6 @@ async fn is_served_by(
         master_id,
     )?;
     Ok(row.is_some())
-}
-
-/// Rows with ids from `first` to `last`, the highest first.
-async fn page(
-    connection: &mut Connection,
-    platform: &Platform,
-    business_id: BusinessId,
-    first: i64,
-    last: i64,
-    only: Option<MasterId>,
-    filter: &Filter,
-) -> Result<Vec<Row>, StoreError> {
-    let (typed, national) = filter.search.number().unwrap_or_default();
-    let one = first == last;
-    Ok(db::fetch_all!(
-        connection,
-        Row,
-        sqlite: SQLITE,
-        postgres: POSTGRES,
-        business_id,
-        first,
-        last,
-        filter.search.word(0),
-        filter.search.word(1),
-        filter.search.word(2),
-        filter.search.word(3),
-        typed.as_str(),
-        national.as_str(),
-        filter.tag.as_ref().map_or_else(String::new, |tag| format!("\"{}\"", tag.as_str())),
-        only.map_or(0, MasterId::get),
-        i64::from(filter.limit.min(MOST_ROWS)),
-        platform.clock.now(),
-        one,
-    )?)
 }
 
 pub(super) fn read_phone(phone: String, id: ClientId) -> Result<Phone, StoreError> {
