@@ -1,6 +1,7 @@
 //! A business's own wording of what its clients are sent.
 
-use axum::http::{Method, StatusCode};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
 use booking::demo;
 use serde_json::{Value, json};
 
@@ -30,7 +31,9 @@ async fn a_business_words_a_text_and_goes_back() {
     let changed = call(Method::PUT, "/confirmation/ru", Some(own.clone())).await;
     assert_eq!((changed.status, &changed.body["text"]), (StatusCode::OK, &own["text"]), "{changed:?}");
     assert_eq!(changed.body["preview"], tried.body["preview"]);
-    let booked = api.post("/api/v1/public/booking", visit("2026-01-15T14:00:00")).await;
+    let mut body = visit("2026-01-15T14:00:00");
+    body["language"] = json!("ru");
+    let booked = api.post("/api/v1/public/booking", body).await;
     let mut connection = api.platform.db.read().await.expect("connection");
     let sent = db::fetch_one!(
         &mut connection,
@@ -79,4 +82,36 @@ async fn what_cannot_be_read_is_named() {
         Some(json!({ "event": "x", "language": "ru" })),
     );
     assert_eq!(odd.await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// What a browser asks for stands in for a choice; what is asked for and does not exist says nothing.
+#[tokio::test]
+async fn a_browsers_language_is_the_messages_until_the_client_chooses() {
+    let api = TestApi::start().await;
+    let book = async |day: u8, browser: Option<&str>, chosen: Option<&str>| {
+        let mut body = visit(&format!("2026-01-{day}T14:00:00"));
+        if let Some(chosen) = chosen {
+            body["language"] = json!(chosen);
+        }
+        let mut request = Request::post("/api/v1/public/booking").header("content-type", "application/json");
+        if let Some(browser) = browser {
+            request = request.header("accept-language", browser);
+        }
+        let answer = api.send(request.body(Body::from(body.to_string())).expect("request")).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        let mut connection = api.platform.db.read().await.expect("connection");
+        let sent = db::fetch_one!(
+            &mut connection,
+            (String,),
+            "select text from outbox where booking_id = $1 and kind = 'confirmation'",
+            answer.body["booking_id"].as_i64().expect("id"),
+        );
+        sent.expect("a message").0
+    };
+    assert!(book(14, Some("de, *;q=0.5"), None).await.starts_with("Здравствуйте"));
+    let kazakh = book(15, Some("kk-KZ,ru;q=0.8"), None).await;
+    assert!(kazakh.starts_with("Сәлеметсіз бе") && kazakh.contains("Шаш қию"), "{kazakh}");
+    assert!(book(16, Some("en"), None).await.starts_with("Сәлеметсіз бе"), "it is remembered");
+    assert!(book(17, Some("en"), Some("ru")).await.starts_with("Здравствуйте"), "a choice counts more");
+    assert!(book(18, Some("en"), None).await.starts_with("Здравствуйте"), "and is remembered");
 }

@@ -58,6 +58,6 @@ mod tests {
         assert_eq!(name.in_language(Language::En).as_str(), "Стрижка");
         assert_eq!(name.shown().as_str(), "Стрижка");
         assert!(ServiceName::of_row("x".parse().unwrap(), "{}", id).is_ok());
-        assert!(ServiceName::of_row("x".parse().unwrap(), "[]", id).is_err());
+        assert!(ServiceName::of_row("x".parse().unwrap(), "7", id).is_err());
     }
 }
