@@ -126,7 +126,13 @@ struct Applied {
 
 async fn begin(db: &Db) -> Result<Tx, Error> {
     let mut tx = db.begin().await?;
-    crate::execute!(&mut tx, sqlite: "select 1", postgres: "select pg_advisory_xact_lock($1)", POSTGRES_LOCK)?;
+    crate::execute!(
+        &mut tx,
+        sqlite: "select 1",
+        // That the table is there already is no news, and would be logged as some at each start.
+        postgres: "select set_config('client_min_messages', 'warning', true), pg_advisory_xact_lock($1)",
+        POSTGRES_LOCK,
+    )?;
     crate::execute!(&mut tx, sqlite: SQLITE_TABLE, postgres: POSTGRES_TABLE)?;
     Ok(tx)
 }
