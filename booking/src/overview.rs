@@ -28,6 +28,9 @@ pub struct Overview {
     pub oldest_due_seconds: i64,
     /// Accounts by state.
     pub accounts: Accounts,
+    /// How far this machine's clock is ahead of the database's, in seconds, give or take one; negative when it is
+    /// behind. Leases are kept by the clocks of machines, so these have to agree.
+    pub clock_ahead_seconds: i64,
 }
 
 /// Accounts, counted.
@@ -72,8 +75,13 @@ impl Accounts {
 ///
 /// [`StoreError`].
 pub async fn overview(db: &Db, now: Timestamp, real_now: Timestamp) -> Result<Overview, StoreError> {
-    let accounts = accounts(db, real_now).await?;
     let mut connection = db.read().await?;
+    let (database_now,) = db::fetch_one!(
+        &mut connection,
+        (i64,),
+        sqlite: "select unixepoch()",
+        postgres: "select floor(extract(epoch from clock_timestamp()))::bigint",
+    )?;
     let (planned, due, oldest) = db::fetch_one!(
         &mut connection,
         (i64, i64, Option<i64>),
@@ -89,8 +97,11 @@ pub async fn overview(db: &Db, now: Timestamp, real_now: Timestamp) -> Result<Ov
         now.plus(-LATELY),
     )?;
     outbox.push(("planned".to_owned(), planned));
+    drop(connection);
+    let accounts = accounts(db, real_now).await?;
+    let clock_ahead_seconds = real_now.seconds().saturating_sub(database_now);
     let oldest_due_seconds = oldest.map_or(0, |oldest| now.seconds().saturating_sub(oldest).max(0));
-    Ok(Overview { outbox, due, oldest_due_seconds, accounts })
+    Ok(Overview { outbox, due, oldest_due_seconds, accounts, clock_ahead_seconds })
 }
 
 /// Counts accounts by state, and those that are down, at `real_now`, which is real time.

@@ -26,6 +26,7 @@ pub(super) struct Figures {
     accounts: Family<Named, Gauge>,
     down_seconds: Family<Named, Gauge>,
     down: Family<AtLeast, Gauge>,
+    clock_ahead: Gauge,
     held: Gauge,
     online: Gauge,
     memory: Gauge,
@@ -61,6 +62,8 @@ impl Figures {
         registry.register("whatsapp_account_down_seconds", longest, self.down_seconds.clone());
         let down = "Linked WhatsApp accounts that are not online for at least so many seconds";
         registry.register("whatsapp_accounts_down", down, self.down.clone());
+        let ahead = "How far this machine's clock is ahead of the database's";
+        registry.register("clock_ahead_seconds", ahead, self.clock_ahead.clone());
         registry.register("account_leases_held", "Accounts whose lease this process holds", self.held.clone());
         registry.register("accounts_online_here", "Those of them that are online", self.online.clone());
         registry.register("process_resident_memory_bytes", "Memory of this process", self.memory.clone());
@@ -103,6 +106,7 @@ impl Figures {
             self.down.get_or_create(&AtLeast { seconds }).set(count);
         }
         self.due.set(overview.due);
+        self.clock_ahead.set(overview.clock_ahead_seconds);
         self.oldest_due_seconds.set(overview.oldest_due_seconds);
     }
 

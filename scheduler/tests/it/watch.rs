@@ -67,6 +67,8 @@ async fn the_scheduler_tells_of_its_messages_accounts_and_readiness_and_of_no_pe
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }
+        let ahead = text.lines().find_map(|line| line.strip_prefix("clock_ahead_seconds ")).expect("the clocks' gap");
+        assert!((-1..=1).contains(&ahead.parse::<i64>().expect("a number")), "{ahead}");
         assert!(!text.contains("7779876543") && !text.contains("77010000001") && !text.contains("demo"), "{text}");
         let (status, ready) = body(port, "/ready").await;
         assert_eq!((status, &ready["status"], &ready["dispatcher"]), (200, &json!("ready"), &json!("running")));
