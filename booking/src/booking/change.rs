@@ -231,7 +231,9 @@ async fn in_transaction(
     let reason = change.reason.map(Notes::as_str).filter(|reason| !reason.is_empty());
     let step = Step { to, actor: by.actor(), reason, remark, moved_from: None };
     let from = booking.state;
+    // What somebody takes back after its time is theirs to end: time would do at once what they have just undone.
     let due_at = booking.due_at(to, &business.settings.visits);
+    let due_at = due_at.filter(|due| change.action != Action::Reopen || *due > now);
     let applied = transition::apply(connection, &mut booking, &step, due_at, now).await;
     match applied {
         Ok(true) => {}

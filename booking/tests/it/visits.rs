@@ -523,6 +523,33 @@ async fn a_change_of_the_rules_reaches_visits_that_are_booked() {
     .await;
 }
 
+/// Time would otherwise undo within seconds what the staff has taken back.
+#[tokio::test]
+async fn what_the_staff_reopens_after_its_time_is_theirs_to_end() {
+    on_each(async |db| {
+        let mut salon = Salon::open(&db).await;
+        set(&db, &mut salon, |settings| settings.visits.after_visit = AfterVisit::NoShow).await;
+        let owner = salon.owner().await;
+        let act = async |id, action| change(&salon.platform, By::Staff(&owner), id, &Change::of(action)).await.unwrap();
+        let visit = salon.book(SLOT, "87771234567").await.unwrap();
+        salon.travel_hours(72);
+        assert_eq!(timekeeping::round(&salon.platform).await.unwrap().visits, 1);
+        assert_eq!(state(&db, &salon, visit.id).await, BookingState::NoShow);
+        assert_eq!(act(visit.id, Action::Reopen).await.state, BookingState::Confirmed);
+        assert_eq!(timekeeping::round(&salon.platform).await.unwrap().visits, 0);
+        assert_eq!(state(&db, &salon, visit.id).await, BookingState::Confirmed);
+        assert_eq!(act(visit.id, Action::Complete).await.state, BookingState::Completed);
+        // Before its time is over, time goes on as it did.
+        let second = salon.book("2026-01-18T14:00:00", "87770000002").await.unwrap();
+        act(second.id, Action::Arrive).await;
+        act(second.id, Action::Reopen).await;
+        salon.travel_hours(72);
+        assert_eq!(timekeeping::round(&salon.platform).await.unwrap().visits, 1);
+        assert_eq!(state(&db, &salon, second.id).await, BookingState::NoShow);
+    })
+    .await;
+}
+
 /// As if the visits had been booked before the zone moved by an hour.
 #[tokio::test]
 async fn a_visit_keeps_its_wall_time_when_its_zone_changes() {
