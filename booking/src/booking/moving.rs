@@ -101,7 +101,8 @@ impl From<NonExistentTime> for MoveError {
 
 /// Moves a visit: its time before is free, also for itself; its messages are planned anew, and the client is told both
 /// times. What it costs stays, unless what or who changes. A part by anybody stays with who serves it, if they are free.
-/// Whether the client comes at the new time they have not said yet.
+/// Whether the client comes at the new time they have not said yet. A visit that is moved to where it is stays as it is, and
+/// nobody is told.
 ///
 /// # Errors
 ///
@@ -138,6 +139,9 @@ pub async fn move_visit(
     let ground = Ground { platform, business: &business, by, booking: &booking, to, remark, now };
     for visit in asked.visits.iter().filter(|visit| may_serve(by, visit)) {
         let moved = ground.moved(visit, &asked, start);
+        if moved.is_where(&booking) {
+            return Ok(booking);
+        }
         if let Some(moved) = ground.attempt(moved, visit).await? {
             platform.outbox.ring();
             tracing::info!(business.id = %business.id, booking.id = %booking_id, "moved visit {booking_id}");

@@ -65,6 +65,12 @@ impl Booking {
         self.segments.iter().map(item).collect()
     }
 
+    /// Whether it has the same parts by the same masters at the same times as another.
+    pub(super) fn is_where(&self, other: &Self) -> bool {
+        let place = |segment: &Segment| (segment.service_id, segment.master_id, segment.starts_at, segment.ends_at);
+        self.wall_start == other.wall_start && self.segments.iter().map(place).eq(other.segments.iter().map(place))
+    }
+
     /// Until when its client may cancel it: the strictest of its services, then the tenant's rule, then the operator's.
     #[must_use]
     pub fn cancel_deadline(&self, business: &Business, policy: &Policy) -> Deadline {

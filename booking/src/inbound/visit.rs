@@ -39,8 +39,13 @@ impl Understood<'_> {
     async fn topic(&self, connection: &mut Connection) -> Result<Option<Topic>, StoreError> {
         let last = db::fetch_optional!(
             connection,
-            (BookingId, String),
-            "select booking_id, dedup_key from outbox
+            (BookingId, String, bool),
+            "select booking_id, dedup_key, exists (
+                 select 1 from booking_transitions t
+                 where t.business_id = outbox.business_id and t.booking_id = outbox.booking_id
+                     and t.moved_from is not null and t.at > outbox.sent_at
+             )
+             from outbox
              where account_id = $1 and business_id = $2 and phone = $3 and booking_id is not null
                  and sent_at is not null and sent_at <= $4
              order by sent_at desc, id desc limit 1",
@@ -49,7 +54,8 @@ impl Understood<'_> {
             self.phone.expose(),
             self.incoming.at.plus(SKEW),
         )?;
-        let Some((id, key)) = last else { return Ok(None) };
+        // What was said about a visit before somebody moved it is about another time: a person has to look.
+        let Some((id, key, false)) = last else { return Ok(None) };
         let found = visits::find(connection, self.business.id, id).await?;
         let Some(booking) = found.filter(|booking| {
             matches!(booking.state, BookingState::Pending | BookingState::Confirmed) && booking.starts_at > self.now

@@ -105,6 +105,34 @@ async fn yes_confirms_the_visit_and_is_thanked_once() {
 }
 
 #[tokio::test]
+async fn yes_to_a_time_that_was_is_no_yes_to_the_new_one() {
+    on_each(async |db| {
+        let chat = Chat::open(&db).await;
+        let visit = chat.salon.book("2026-01-16T14:00:00", CLIENT).await.unwrap();
+        chat.send().await;
+        chat.salon.travel_seconds(60);
+        let owner = chat.access();
+        let to = visits::Move {
+            start: "2026-01-16T16:00:00".parse().unwrap(),
+            parts: None,
+            reason: None,
+            version: None,
+            late: false,
+            notify: true,
+        };
+        visits::move_visit(&chat.salon.platform, visits::By::Staff(&owner), visit.id, &to).await.unwrap();
+        // They have not been told yet.
+        assert_eq!(chat.hear("A", "Да!").await, Outcome::Unread);
+        assert_eq!(chat.confirmed_at(&visit).await, None);
+        chat.salon.travel_seconds(60);
+        assert_eq!(chat.send().await.len(), 1, "the word of the move");
+        assert_eq!(chat.hear("B", "Да!").await, Outcome::Confirmed);
+        assert!(chat.confirmed_at(&visit).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn no_asks_once_and_then_calls_the_visit_off() {
     on_each(async |db| {
         let chat = Chat::open(&db).await;

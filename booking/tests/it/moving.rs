@@ -113,6 +113,23 @@ async fn a_master_moves_no_visit_into_a_calendar_that_they_do_not_see() {
 }
 
 #[tokio::test]
+async fn a_move_to_where_the_visit_is_changes_nothing_and_tells_nobody() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let visit = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        let client = By::Client { business_id: salon.business.id, origin: &ORIGIN };
+        let said = acknowledge(&salon.platform, client, visit.id).await.unwrap();
+        let messages = salon.count("outbox").await;
+        for parts in [&[][..], &[part(&salon, 0)]] {
+            let moved = as_client(&salon, visit.id, &to("2026-01-16T14:00:00", parts)).await.unwrap();
+            assert_eq!((moved.version, moved.acknowledged_at), (1, said.acknowledged_at));
+        }
+        assert_eq!(salon.count("outbox").await, messages);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn after_a_move_the_client_has_said_nothing_and_is_asked_again() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
