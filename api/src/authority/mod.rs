@@ -12,7 +12,7 @@ use axum::extract::FromRequestParts;
 use axum::http::Method;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use booking::access::{Origin, Staff, Who};
+use booking::access::{Access, Origin, Staff, Who};
 use booking::api_key::{self, KeyText, Scope};
 use booking::authority;
 use booking::business::{Business, BusinessState};
@@ -225,27 +225,45 @@ impl FromRequestParts<AppState> for ClientSession {
     }
 }
 
-/// Who asks, in whatever role, by a token or a key that holds.
+/// Who asks at present, and what they may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Who: the same text for the same user, client or key.
+    pub who: String,
+    /// All that decides what they may do and see: a text that changes with it.
+    pub rights: String,
+}
+
+/// Who asks, in whatever role, by a token or a key that holds, in a business that is open to them.
 ///
 /// # Errors
 ///
 /// As the extractors.
-pub async fn who(parts: &Parts, state: &AppState) -> Result<Who, ApiError> {
-    let ended = ApiError::new(ProblemKind::SessionEnded);
-    let mut connection = state.platform.db.read().await?;
+pub async fn standing(parts: &mut Parts, state: &AppState) -> Result<Standing, ApiError> {
     if let Some(key) = KeyText::parse(token(parts)?) {
         let now = state.platform.clock.real_now();
-        let program = authority::program(&mut connection, &key, origin(parts), now).await?;
-        return Ok(program.staff.access.origin.who);
+        let found = authority::program(&mut state.platform.db.read().await?, &key, origin(parts), now).await?;
+        check_state(&found.staff.business, parts, state)?;
+        let scopes: Vec<&str> = found.scopes.iter().map(|scope| scope.as_str()).collect();
+        return Ok(Standing { who: format!("key {}", found.key_id), rights: scopes.join(" ") });
     }
-    match bearer(parts, state)? {
-        Bearer::User { user, session, .. } => {
-            let present = authority::user(&mut connection, session, user).await?.ok_or(ended)?;
-            Ok(Who::User { id: user, impersonator: present.impersonator })
+    let bearer = bearer(parts, state)?;
+    match bearer {
+        Bearer::User { user, business: Some(_), .. } => {
+            let staff = person(bearer, origin(parts), state).await?;
+            check_state(&staff.business, parts, state)?;
+            let Access { origin, role, master_id, sees, .. } = &staff.access;
+            let rights = format!("{} {master_id:?} {sees:?} {:?}", role.as_str(), origin.who);
+            Ok(Standing { who: format!("user {user}"), rights })
         }
-        Bearer::Client { client, business, session } => {
-            authority::client(&mut connection, business, session, client).await?.ok_or(ended)?;
-            Ok(Who::Client(client))
+        Bearer::User { user, business: None, .. } => {
+            let present = SignedIn::from_request_parts(parts, state).await?;
+            let rights = format!("{} {:?}", present.role.as_str(), present.origin.who);
+            Ok(Standing { who: format!("user {user}"), rights })
+        }
+        Bearer::Client { client, .. } => {
+            ClientSession::from_request_parts(parts, state).await?;
+            Ok(Standing { who: format!("client {client}"), rights: String::new() })
         }
     }
 }

@@ -15,7 +15,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use booking::access::Who;
 use booking::idempotency::{self, Begin, Key, Ticket};
 use serde::Deserialize;
 use tracing::Instrument;
@@ -26,7 +25,7 @@ use utoipa::openapi::{OpenApi, Required};
 use super::extract::BODY_MAX;
 use super::problem::{ApiError, ProblemKind};
 use super::token::AccessTokens;
-use crate::authority;
+use crate::authority::{self, Standing};
 use crate::state::AppState;
 
 /// Marks an answer that was given before.
@@ -78,8 +77,8 @@ fn parameter() -> Parameter {
         .required(Required::False)
         .description(Some(
             "Any text of the client's choice, such as a UUID. A repetition with the same key and body within 24 hours \
-             creates nothing and gets the first answer again, with `Idempotency-Replayed: true`; with another body it \
-             is refused (422). While the first is under way, the answer is 409 with `Retry-After`.",
+             creates nothing and gets the first answer again, with `Idempotency-Replayed: true`; with another body, or \
+             after the rights of whoever asks have changed, it is refused (422). While the first is under way, the answer is 409 with `Retry-After`.",
         ))
         .schema(Some(text))
         .build()
@@ -98,17 +97,20 @@ pub async fn once(State(once): State<Once>, request: Request, next: Next) -> Res
     let route = route.filter(|path| request.method() == Method::POST && once.creating.contains(path));
     let (Some(route), Some(key)) = (route, request.headers().get(KEY)) else { return Ok(next.run(request).await) };
     let key = checked(key)?.to_owned();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_MAX).await.map_err(|_| ApiError::body_too_large())?;
-    let Some(caller) = caller(&parts, &body, &once.state).await else {
+    let Some(caller) = caller(&mut parts, &body, &once.state).await else {
         return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
     };
     let mut whole = parts.uri.to_string().into_bytes();
     whole.push(b'\n');
+    // An answer shows what its caller was allowed to see: with other rights it is not theirs any more.
+    whole.extend_from_slice(caller.rights.as_bytes());
+    whole.push(b'\n');
     whole.extend_from_slice(&body);
 
     let platform = &once.state.platform;
-    let found = Key { scope: &route, caller: &caller, text: &key };
+    let found = Key { scope: &route, caller: &caller.who, text: &key };
     let begun = idempotency::begin(&platform.db, found, &whole, platform.clock.real_now()).await?;
     let seal = Seal::new(&once.state.tokens, found);
     match begun {
@@ -149,28 +151,24 @@ impl Once {
 }
 
 /// Who asks: the user behind a token that holds, else everybody at this business. `None` for a token that does not
-/// hold, whose request changes nothing.
+/// hold, or in a business that is closed to its user: the handler refuses those, and nothing kept is shown to them.
 ///
 /// A client of the public page may change its address between two tries, so the address does not count.
-async fn caller(parts: &Parts, body: &Bytes, state: &AppState) -> Option<String> {
+async fn caller(parts: &mut Parts, body: &Bytes, state: &AppState) -> Option<Standing> {
     #[derive(Deserialize)]
     struct Target {
         subdomain: Option<String>,
     }
     if parts.headers.contains_key(AUTHORIZATION) {
-        return Some(match authority::who(parts, state).await.ok()? {
-            Who::User { id, .. } => format!("user {id}"),
-            Who::Client(id) => format!("client {id}"),
-            Who::ApiKey(id) => format!("key {id}"),
-            Who::System => return None,
-        });
+        return authority::standing(parts, state).await.ok();
     }
+    let public = |who: String| Some(Standing { who, rights: String::new() });
     let target = serde_json::from_slice::<Target>(body).ok();
     if let Some(subdomain) = target.and_then(|target| target.subdomain) {
-        return Some(format!("public {}", subdomain.to_lowercase()));
+        return public(format!("public {}", subdomain.to_lowercase()));
     }
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    Some(format!("public {} {host}", parts.uri.path()))
+    public(format!("public {} {host}", parts.uri.path()))
 }
 
 fn replay(status: i64, answer: Option<Vec<u8>>) -> Result<Response, ApiError> {

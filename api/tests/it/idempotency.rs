@@ -100,6 +100,77 @@ async fn a_repeated_registration_gets_its_tokens_again_and_the_database_does_not
     assert!(!kept.windows(token.len()).any(|window| window == token));
 }
 
+/// Posts with a token and a key, as somebody who asks twice.
+async fn post_as(api: &TestApi, token: &str, path: &str, body: &Value) -> Answer {
+    let request = Request::post(path)
+        .header("content-type", "application/json")
+        .header("accept-language", "en")
+        .header("authorization", format!("Bearer {token}"))
+        .header("idempotency-key", "once")
+        .body(Body::from(body.to_string()));
+    api.send(request.expect("request")).await
+}
+
+async fn run_sql(api: &TestApi, sql: &'static str) {
+    let mut tx = api.platform.db.begin().await.expect("transaction");
+    tx.run_script(sql).await.expect("statement");
+    tx.commit().await.expect("commit");
+}
+
+/// What was answered before is not answered again, and `status` is.
+async fn is_no_longer_answered(api: &TestApi, token: &str, path: &str, body: &Value, status: u16, code: &str) {
+    let refused = post_as(api, token, path, body).await;
+    assert_eq!((refused.status.as_u16(), &refused.body["code"]), (status, &json!(code)), "{refused:?}");
+    assert!(refused.headers.get("idempotency-replayed").is_none());
+}
+
+#[tokio::test]
+async fn whoever_lost_a_right_gets_no_answer_that_they_got_with_it() {
+    let api = TestApi::start().await;
+    let owner = api.login(demo::OWNER).await;
+    let (keys, key) = ("/api/v1/api-keys", json!({ "name": "site", "scopes": ["bookings:write"] }));
+    let made = post_as(&api, &owner, keys, &key).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    assert_eq!(post_as(&api, &owner, keys, &key).await.body["key"], made.body["key"], "their own answer");
+    let program = made.body["key"].as_str().expect("key").to_owned();
+    let form = json!({ "client_phone": "87001112233", "client_name": "Дана", "start": "2026-01-16T14:30:00",
+        "items": [{ "service_id": 1, "master_id": 1 }] });
+    let booked = post_as(&api, &program, "/api/v1/bookings", &form).await;
+    assert_eq!(booked.status, StatusCode::CREATED, "{booked:?}");
+    assert_eq!(post_as(&api, &program, "/api/v1/bookings", &form).await.headers["idempotency-replayed"], "true");
+
+    // Another role: what it may not do is refused, and a secret is not told.
+    run_sql(&api, "update users set role = 'MANAGER' where role = 'OWNER'").await;
+    is_no_longer_answered(&api, &owner, keys, &key, 422, "idempotency-key-reused").await;
+    run_sql(&api, "update users set role = 'OWNER' where role = 'MANAGER'").await;
+    // Fewer rights of a key, and none.
+    run_sql(&api, "update api_keys set scopes = 'bookings:read'").await;
+    is_no_longer_answered(&api, &program, "/api/v1/bookings", &form, 422, "idempotency-key-reused").await;
+    run_sql(&api, "update api_keys set revoked_at = 1").await;
+    is_no_longer_answered(&api, &program, "/api/v1/bookings", &form, 401, "token-invalid").await;
+    // A business that was closed, and a session that has ended.
+    run_sql(&api, "update businesses set state = 'suspended'").await;
+    is_no_longer_answered(&api, &owner, keys, &key, 403, "business-suspended").await;
+    run_sql(&api, "update businesses set state = 'active'; update sessions set ended_at = 1").await;
+    is_no_longer_answered(&api, &owner, keys, &key, 401, "session-ended").await;
+}
+
+#[tokio::test]
+async fn a_number_that_was_hidden_meanwhile_is_not_shown_again() {
+    let api = TestApi::start().await;
+    let owner = api.login(demo::OWNER).await;
+    run_sql(&api, "update users set role = 'MANAGER' where role = 'OWNER'").await;
+    let form = json!({ "phone": "87001112233", "name": "Дана" });
+    let made = post_as(&api, &owner, "/api/v1/clients", &form).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    assert!(made.body.to_string().contains("77001112233"));
+    let hidden = r#"{"staff":{"manager":{"phones":false,"calendars":true,"money":true}}}"#;
+    let mut tx = api.platform.db.begin().await.expect("transaction");
+    db::execute!(&mut tx, "update businesses set settings = $1", hidden).expect("settings");
+    tx.commit().await.expect("commit");
+    is_no_longer_answered(&api, &owner, "/api/v1/clients", &form, 422, "idempotency-key-reused").await;
+}
+
 #[tokio::test]
 async fn businesses_do_not_share_keys_and_what_is_no_creation_takes_none() {
     let api = TestApi::start().await;
