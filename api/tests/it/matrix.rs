@@ -3,6 +3,8 @@
 //!
 //! Requests are made from the document, so a new route is tested without a word here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::body::Body;
 use axum::http::{Method, Request};
 use booking::id::{BusinessId, ClientId, SessionId, UserId};
@@ -206,41 +208,33 @@ fn example(document: &Value, schema: &Value, name: &str, ids: &Ids) -> Value {
 }
 
 /// Ids of one business, by the names that parameters and fields have.
-struct Ids {
-    business: i64,
-    booking: i64,
-    client: i64,
-    service: i64,
-    master: i64,
-    user: i64,
-    message: i64,
-    account: i64,
+struct Ids(BTreeMap<&'static str, i64>);
+
+/// Names that end like an id and are no id of anything that a business has.
+const NO_IDS: [&str; 1] = ["request_id"];
+
+/// Whether a name is one of an id, or of several.
+fn is_id(name: &str) -> bool {
+    (name.ends_with("_id") || name.ends_with("_ids")) && !NO_IDS.contains(&name)
 }
 
-/// Not the id of anything.
-const NOTHING: i64 = 999_999_999;
-
 impl Ids {
+    /// The id that a parameter or field of this name takes; none when it takes no id.
+    ///
+    /// A name that nobody told this test of fails it: a route that takes the id of something new must be asked for that
+    /// of another business too.
     fn of(&self, name: &str) -> Option<i64> {
-        Some(match name {
-            "business_id" => self.business,
-            "booking_id" => self.booking,
-            "client_id" | "from_client_id" | "into_client_id" => self.client,
-            "service_id" => self.service,
-            "master_id" => self.master,
-            "user_id" => self.user,
-            "message_id" => self.message,
-            "account_id" => self.account,
-            "idempotency_id" | "request_id" => return None,
-            name if name.ends_with("_id") => NOTHING,
-            _ => return None,
+        let name = name.strip_suffix('s').filter(|one| one.ends_with("_id")).unwrap_or(name);
+        is_id(name).then(|| {
+            let id = self.0.get(name);
+            *id.unwrap_or_else(|| panic!("{name} is an id of something unknown: add one of the demo's to Ids::of_demo"))
         })
     }
 
     async fn of_demo(api: &TestApi) -> Self {
-        let mut connection = api.platform.db.read().await.expect("database");
+        let mut tx = api.platform.db.begin().await.expect("transaction");
         let (business, booking, client, service, master, user, message, account) = db::fetch_one!(
-            &mut connection,
+            &mut tx,
             (i64, i64, i64, i64, i64, i64, i64, i64),
             "select b.id, (select min(id) from bookings where business_id = b.id),
                 (select min(id) from clients where business_id = b.id),
@@ -252,7 +246,69 @@ impl Ids {
              from businesses b where b.subdomain = 'demo'",
         )
         .expect("the demo has one of each");
-        Self { business, booking, client, service, master, user, message, account }
+        let one = |(id,): (i64,)| id;
+        let api_key = db::fetch_one!(
+            &mut tx,
+            (i64,),
+            "insert into api_keys (business_id, name, public, secret_hash, scopes, created_at)
+             values ($1, 'Demo', 'demo', $2, '', 0) returning id",
+            business,
+            [0_u8; 32].as_slice(),
+        );
+        let invitation = db::fetch_one!(
+            &mut tx,
+            (i64,),
+            "insert into invitations (business_id, role, phone, language, token_hash, invited_by, created_at, expires_at)
+             values ($1, 'MANAGER', '77779876543', 'ru', $2, $3, 0, 2000000000) returning id",
+            business,
+            [1_u8; 32].as_slice(),
+            user,
+        );
+        let time_off = db::fetch_one!(
+            &mut tx,
+            (i64,),
+            "insert into time_off (business_id, from_date, start_minute, to_date, end_minute, kind, reason, created_at)
+             values ($1, '2020-01-01', 0, '2020-01-02', 1440, 'closed', '', 0) returning id",
+            business,
+        );
+        let bulk = db::fetch_one!(
+            &mut tx,
+            (i64,),
+            "insert into bulk_jobs (business_id, text, created_at) values ($1, 'x', 0) returning id",
+            business,
+        );
+        let inbound = db::fetch_one!(
+            &mut tx,
+            (i64,),
+            "insert into inbound (account_id, business_id, chat, wa_message_id, phone, text, outcome, received_at, handled_at)
+             values ($1, $2, 'chat', 'message', '77779876543', 'Иван Иванов', 'unread', 0, 0) returning id",
+            account,
+            business,
+        );
+        tx.commit().await.expect("commit");
+        Self(BTreeMap::from([
+            ("business_id", business),
+            ("booking_id", booking),
+            ("client_id", client),
+            // The client whom another is merged into or from.
+            ("other_id", client),
+            ("service_id", service),
+            ("master_id", master),
+            ("user_id", user),
+            ("message_id", message),
+            ("account_id", account),
+            // Of whatever an entry of the audit log is about.
+            ("entity_id", booking),
+            ("api_key_id", one(api_key.expect("a key"))),
+            ("invitation_id", one(invitation.expect("an invitation"))),
+            ("time_off_id", one(time_off.expect("time off"))),
+            ("bulk_id", one(bulk.expect("a bulk job"))),
+            ("inbound_id", one(inbound.expect("an incoming message"))),
+        ]))
+    }
+
+    fn business(&self) -> i64 {
+        self.0["business_id"]
     }
 }
 
@@ -391,10 +447,79 @@ async fn left_alone(api: &TestApi, business: i64) -> Vec<(String, i64, i64)> {
          union all select 'user ' || full_name, id, 0 from users where business_id = $1
          union all select 'settings ' || settings, id, version from businesses where id = $1
          union all select 'message ' || state, id, 0 from outbox where business_id = $1
+         union all select 'key ' || name, id, coalesce(revoked_at, 0) from api_keys where business_id = $1
+         union all select 'invitation ' || role, id, coalesce(revoked_at, 0) from invitations where business_id = $1
+         union all select 'time off ' || kind, id, 0 from time_off where business_id = $1
+         union all select 'bulk ' || text, id, coalesce(cancelled_at, 0) from bulk_jobs where business_id = $1
+         union all select 'inbound ' || chat, id, coalesce(read_at, 0) from inbound where business_id = $1
          order by 1, 2",
         business,
     )
     .expect("rows")
+}
+
+/// Every name that a request of the document gives a value: of its parameters, and of the fields of its body.
+fn names(document: &Value, operation: &Operation) -> BTreeSet<String> {
+    fn fields(document: &Value, schema: &Value, names: &mut BTreeSet<String>, seen: &mut BTreeSet<String>) {
+        match schema {
+            Value::Object(object) => {
+                if let Some(reference) = object.get("$ref").and_then(Value::as_str)
+                    && seen.insert(reference.to_owned())
+                {
+                    let target = document.pointer(reference.trim_start_matches('#')).expect("what is referred to");
+                    fields(document, target, names, seen);
+                }
+                if let Some(Value::Object(properties)) = object.get("properties") {
+                    names.extend(properties.keys().cloned());
+                }
+                object.values().for_each(|value| fields(document, value, names, seen));
+            }
+            Value::Array(values) => values.iter().for_each(|value| fields(document, value, names, seen)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut names = BTreeSet::new();
+    for parameter in operation.value["parameters"].as_array().into_iter().flatten() {
+        names.extend(parameter["name"].as_str().map(str::to_owned));
+    }
+    fields(document, &operation.value["requestBody"], &mut names, &mut BTreeSet::new());
+    names
+}
+
+#[tokio::test]
+async fn every_id_that_a_request_can_name_is_one_of_another_business() {
+    let api = TestApi::start().await;
+    assert_eq!(api.post("/api/v1/public/booking", visit("2026-01-13T14:00:00")).await.status, 201);
+    let ids = Ids::of_demo(&api).await;
+    let document = serde_json::to_value(api::router::document()).expect("document");
+    let mut used = BTreeSet::new();
+    for operation in Operation::all(&document) {
+        for name in names(&document, &operation) {
+            // Fails for an id of something that is not known here.
+            if ids.of(&name).is_some() {
+                used.insert(name.strip_suffix('s').unwrap_or(&name).to_owned());
+            }
+        }
+        // A number in a path is an id, whatever it is called.
+        for parameter in operation.value["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().expect("name");
+            let is_number = parameter["in"] == "path" && parameter["schema"]["type"] == "integer";
+            assert!(
+                !is_number || is_id(name),
+                "{}: {name} is a number in the path and not called an id",
+                operation.path
+            );
+        }
+    }
+    let known: BTreeSet<String> =
+        ids.0.keys().filter(|name| **name != "account_id").map(|name| (*name).to_owned()).collect();
+    assert_eq!(used, known, "what is known here is what the document names");
+}
+
+#[test]
+#[should_panic(expected = "voucher_id is an id of something unknown")]
+fn an_id_of_something_new_fails_the_test() {
+    Ids(BTreeMap::from([("booking_id", 1)])).of("voucher_ids");
 }
 
 #[tokio::test]
@@ -407,7 +532,7 @@ async fn nobody_reaches_into_another_business_on_any_route() {
     let ids = Ids::of_demo(&api).await;
     let document = serde_json::to_value(api::router::document()).expect("document");
     let operations = Operation::all(&document);
-    let before = left_alone(&api, ids.business).await;
+    let before = left_alone(&api, ids.business()).await;
     let mut wrong = Vec::new();
     for actor in ACTORS {
         for operation in operations.iter().filter(|operation| operation.needs_token()) {
@@ -422,7 +547,7 @@ async fn nobody_reaches_into_another_business_on_any_route() {
             }
         }
         if actor != Actor::SuperAdmin {
-            let after = left_alone(&api, ids.business).await;
+            let after = left_alone(&api, ids.business()).await;
             assert_eq!(after, before, "{actor:?} changed another business");
         }
     }
