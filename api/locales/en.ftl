@@ -177,6 +177,7 @@ unavailable = Temporarily unavailable
 whatsapp-not-ready = WhatsApp is not connected
     .detail = The account is not paired or not online. GET /qr shows what is needed.
 
+subdomain-not-of-host = names another business than this address, which is that of "{ $host }"
 field-required = is required
 field-unknown = is not a field of this request
 field-invalid = is not valid: { $problem }

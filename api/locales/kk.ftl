@@ -161,6 +161,7 @@ unavailable = Уақытша қолжетімсіз
 whatsapp-not-ready = WhatsApp қосылмаған
     .detail = Нөмір байланыстырылмаған немесе желіде емес. Не істеу керегін GET /qr көрсетеді.
 
+subdomain-not-of-host = бұл мекенжай «{ $host }» компаниясына тиесілі, ал сұрауда басқасы көрсетілген
 field-required = міндетті
 field-unknown = бұл сұрауда мұндай өріс жоқ
 field-invalid = мәні қате: { $problem }

@@ -180,6 +180,7 @@ unavailable = Временно недоступно
 whatsapp-not-ready = WhatsApp не подключён
     .detail = Номер не привязан или не в сети. GET /qr показывает, что нужно сделать.
 
+subdomain-not-of-host = указана другая компания, а не «{ $host }», которой принадлежит этот адрес
 field-required = обязательно
 field-unknown = такого поля в этом запросе нет
 field-invalid = неверное значение: { $problem }

@@ -1,14 +1,20 @@
-//! Businesses by the `Host` of a request: on `demo.example.kz`, public paths need not name `demo`.
+//! Businesses by the `Host` of a request: on `demo.example.kz`, public requests need not name `demo`, and may name no
+//! other.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::FromRequestParts;
 use axum::http::header::HOST;
+use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Request, Uri};
 use booking::business::Subdomain;
 use utoipa::openapi::OpenApi;
+
+use super::problem::ApiError;
 
 /// What public paths of a business begin with.
 const PREFIX: &str = "/api/v1/public/business";
@@ -33,20 +39,24 @@ impl HostBusiness {
         Self { suffix: format!(".{}", domain.to_ascii_lowercase()).into(), resources: Arc::new(resources.collect()) }
     }
 
-    /// The request with the business in its path, where the host names one and the path none.
+    /// The request with its host's business, also in its path, where the path names none.
     #[must_use]
     pub fn name(&self, mut request: Request<Body>) -> Request<Body> {
-        if let Some(uri) = self.named(&request) {
+        let Some(subdomain) = self.subdomain(&request) else { return request };
+        if let Some(uri) = self.named(&request, &subdomain) {
             *request.uri_mut() = uri;
         }
+        request.extensions_mut().insert(subdomain);
         request
     }
 
-    fn named(&self, request: &Request<Body>) -> Option<Uri> {
+    fn named(&self, request: &Request<Body>, subdomain: &Subdomain) -> Option<Uri> {
         let rest = request.uri().path().strip_prefix(PREFIX)?;
         let first = rest.trim_start_matches('/').split('/').next().unwrap_or_default();
         let names_none = rest.is_empty() || (rest.starts_with('/') && self.resources.contains(first));
-        let subdomain = self.subdomain(request).filter(|_| names_none)?;
+        if !names_none {
+            return None;
+        }
         let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
         let path: PathAndQuery = format!("{PREFIX}/{subdomain}{rest}{query}").parse().ok()?;
         let mut parts = request.uri().clone().into_parts();
@@ -60,6 +70,37 @@ impl HostBusiness {
         let host = header.or_else(|| request.uri().host())?.to_ascii_lowercase();
         let host = host.split(':').next()?.trim_end_matches('.').to_owned();
         host.strip_suffix(&*self.suffix)?.parse().ok()
+    }
+}
+
+/// The business that the host of a request stands for, if it stands for one.
+#[derive(Debug, Clone)]
+pub struct HostOf(Option<Subdomain>);
+
+impl<S: Send + Sync> FromRequestParts<S> for HostOf {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<Subdomain>().cloned()))
+    }
+}
+
+impl HostOf {
+    /// The subdomain of the business that a request means: the one that it names, or else its host's.
+    ///
+    /// # Errors
+    ///
+    /// 422 when neither names one, or both name different ones.
+    pub fn business<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, ApiError> {
+        match (named, &self.0) {
+            (Some(named), Some(host)) if !named.trim().eq_ignore_ascii_case(host.as_str()) => {
+                let host = vec![("host", host.as_str().to_owned())];
+                Err(ApiError::field("subdomain", "subdomain-not-of-host", host))
+            }
+            (Some(named), _) => Ok(named),
+            (None, Some(host)) => Ok(host.as_str()),
+            (None, None) => Err(ApiError::field("subdomain", "field-required", Vec::new())),
+        }
     }
 }
 

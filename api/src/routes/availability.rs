@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use super::public;
 use crate::authority::{CatalogueRead, Tenant};
 use crate::http::extract::Query;
+use crate::http::host::HostOf;
 use crate::http::problem::{ApiError, Problem};
 use crate::http::slot::SlotOut;
 use crate::input;
@@ -111,11 +112,12 @@ pub struct FreeOut {
 )]
 async fn list_slots(
     State(platform): State<Platform>,
+    host: HostOf,
     Path(subdomain): Path<String>,
     Query(query): Query<AvailabilityQuery>,
 ) -> Result<axum::Json<AvailabilityOut>, ApiError> {
     let asked = Asked::read(&query)?;
-    let business = public::find(&platform, &subdomain).await?;
+    let business = public::find(&platform, &host, Some(&subdomain)).await?;
     asked.answer(&platform, &business, Audience::Public).await
 }
 

@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 
 use crate::http::context::RequestContext;
 use crate::http::extract::Json;
+use crate::http::host::HostOf;
 use crate::http::problem::{ApiError, Problem};
 use crate::http::token::{AccessTokens, Bearer};
 use crate::routes::auth::{RefreshIn, TokensOut};
@@ -31,9 +32,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientCodeIn {
-    /// The business whose client they are.
+    /// The business whose client they are; absent on a business's own address, `demo.example.kz`, where it may be no other.
+    #[serde(default)]
     #[schema(example = "demo")]
-    subdomain: String,
+    subdomain: Option<String>,
     /// Their number, as people write it.
     #[schema(example = "87779876543")]
     phone: String,
@@ -43,9 +45,10 @@ pub struct ClientCodeIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientLoginIn {
-    /// The business whose client they are.
+    /// The business whose client they are; absent on a business's own address, `demo.example.kz`, where it may be no other.
+    #[serde(default)]
     #[schema(example = "demo")]
-    subdomain: String,
+    subdomain: Option<String>,
     /// The number that the code went to.
     #[schema(example = "87779876543")]
     phone: String,
@@ -65,10 +68,12 @@ pub struct ClientLoginIn {
 async fn request_client_code(
     State(platform): State<Platform>,
     context: RequestContext,
+    host: HostOf,
     Json(form): Json<ClientCodeIn>,
 ) -> Result<StatusCode, ApiError> {
     let address = Some(context.client);
-    client_login::request_code(&platform, &form.subdomain, &form.phone, context.asked, address).await?;
+    let subdomain = host.business(form.subdomain.as_deref())?;
+    client_login::request_code(&platform, subdomain, &form.phone, context.asked, address).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -83,9 +88,11 @@ async fn request_client_code(
 async fn login_client(
     State(platform): State<Platform>,
     State(tokens): State<AccessTokens>,
+    host: HostOf,
     Json(form): Json<ClientLoginIn>,
 ) -> Result<axum::Json<TokensOut>, ApiError> {
-    let (business, client, refresh) = client_login::login(&platform, &form.subdomain, &form.phone, &form.code).await?;
+    let subdomain = host.business(form.subdomain.as_deref())?;
+    let (business, client, refresh) = client_login::login(&platform, subdomain, &form.phone, &form.code).await?;
     Ok(axum::Json(sign(&platform, &tokens, (business.id, client), &refresh)?))
 }
 

@@ -14,6 +14,7 @@ use super::public;
 use crate::errors;
 use crate::http::context::RequestContext;
 use crate::http::extract::{Json, Query};
+use crate::http::host::HostOf;
 use crate::http::problem::{ApiError, Problem};
 use crate::input;
 use crate::state::AppState;
@@ -27,9 +28,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HoldIn {
-    /// The business.
+    /// The business; absent on a business's own address, `demo.example.kz`, where it may be no other.
+    #[serde(default)]
     #[schema(example = "demo")]
-    subdomain: String,
+    subdomain: Option<String>,
     /// What by whom, or by whoever is free, one after the other.
     #[schema(min_items = 1, max_items = 10)]
     items: Vec<PartIn>,
@@ -56,9 +58,10 @@ pub struct HoldOut {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct HoldQuery {
-    /// The business.
+    /// The business; absent on a business's own address, `demo.example.kz`, where it may be no other.
+    #[serde(default)]
     #[param(example = "demo")]
-    subdomain: String,
+    subdomain: Option<String>,
 }
 
 /// Keeps a time free for a few minutes; nobody else can book it meanwhile.
@@ -72,9 +75,10 @@ pub struct HoldQuery {
 async fn hold_time(
     State(platform): State<Platform>,
     context: RequestContext,
+    host: HostOf,
     Json(form): Json<HoldIn>,
 ) -> Result<(StatusCode, axum::Json<HoldOut>), ApiError> {
-    let business = public::find(&platform, &form.subdomain).await?;
+    let business = public::find(&platform, &host, form.subdomain.as_deref()).await?;
     let start = input::wall_time("start", &form.start, &business.zone)?;
     let made = hold::hold(&platform, &business, &PartIn::parts(&form.items), start, &context.origin()).await;
     let made = made.map_err(|error| errors::bookings::hold(error, &business.zone))?;
@@ -97,10 +101,11 @@ async fn hold_time(
 )]
 async fn release_hold(
     State(platform): State<Platform>,
+    host: HostOf,
     Path(token): Path<String>,
     Query(query): Query<HoldQuery>,
 ) -> Result<StatusCode, ApiError> {
-    let business = public::find(&platform, &query.subdomain).await?;
+    let business = public::find(&platform, &host, query.subdomain.as_deref()).await?;
     hold::release(&platform, business.id, &HoldToken::given(&token)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -21,6 +21,7 @@ use super::bookings::PartIn;
 use crate::errors;
 use crate::http::context::RequestContext;
 use crate::http::extract::{Json, Query};
+use crate::http::host::HostOf;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::slot::wall_text;
 use crate::input;
@@ -149,9 +150,10 @@ pub struct MastersQuery {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BookingIn {
-    /// The business.
+    /// The business; absent on a business's own address, `demo.example.kz`, where it may be no other.
+    #[serde(default)]
     #[schema(example = "demo")]
-    subdomain: String,
+    subdomain: Option<String>,
     /// The client's number, as people write it.
     #[schema(example = "+77779876543")]
     client_phone: String,
@@ -237,9 +239,10 @@ pub struct BookedOut {
 )]
 async fn show_business(
     State(platform): State<Platform>,
+    host: HostOf,
     Path(subdomain): Path<String>,
 ) -> Result<axum::Json<BusinessOut>, ApiError> {
-    Ok(axum::Json(find(&platform, &subdomain).await?.into()))
+    Ok(axum::Json(find(&platform, &host, Some(&subdomain)).await?.into()))
 }
 
 /// Lists the services of a business.
@@ -254,9 +257,10 @@ async fn show_business(
 async fn list_services(
     State(platform): State<Platform>,
     context: RequestContext,
+    host: HostOf,
     Path(subdomain): Path<String>,
 ) -> Result<axum::Json<ServicesOut>, ApiError> {
-    let business = find(&platform, &subdomain).await?;
+    let business = find(&platform, &host, Some(&subdomain)).await?;
     let services = service::active(&mut platform.db.read().await?, business.id).await?;
     let out =
         |service: &Service| ServiceOut::new(service, context.asked.unwrap_or(business.language), business.language);
@@ -274,10 +278,11 @@ async fn list_services(
 )]
 async fn list_masters(
     State(platform): State<Platform>,
+    host: HostOf,
     Path(subdomain): Path<String>,
     Query(query): Query<MastersQuery>,
 ) -> Result<axum::Json<MastersOut>, ApiError> {
-    let business = find(&platform, &subdomain).await?;
+    let business = find(&platform, &host, Some(&subdomain)).await?;
     let mut connection = platform.db.read().await?;
     let masters = master::active(&mut connection, business.id).await?;
     let offers = master::offers(&mut connection, business.id, None).await?;
@@ -307,13 +312,14 @@ async fn list_masters(
 async fn create_booking(
     State(platform): State<Platform>,
     context: RequestContext,
+    host: HostOf,
     Json(form): Json<BookingIn>,
 ) -> Result<(StatusCode, axum::Json<BookedOut>), ApiError> {
     let client_phone: Phone = form.client_phone.parse().map_err(|error| errors::phone("client_phone", error))?;
     let client_name: Name = form.client_name.parse().map_err(|error| errors::name("client_name", error))?;
     let notes: Notes = form.notes.as_deref().unwrap_or_default().parse().map_err(|e| errors::name("notes", e))?;
     let language = form.language.as_deref().map(|code| input::language("language", code)).transpose()?;
-    let business = business::known(&platform, &form.subdomain).await?;
+    let business = business::known(&platform, host.business(form.subdomain.as_deref())?).await?;
     let business = business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))?;
     let (origin, hold) = (context.origin(), form.hold_token.as_deref().map(HoldToken::given));
     let wanted = wanted(&platform, &business, &form, hold.as_ref()).await?;
@@ -352,8 +358,9 @@ async fn wanted(
     Ok(Held { start: input::wall_time("booking_date", start, &business.zone)?, parts })
 }
 
-/// The business with a subdomain.
-pub(super) async fn find(platform: &Platform, subdomain: &str) -> Result<Business, ApiError> {
+/// The business that a request means, by what it names and by its host.
+pub(super) async fn find(platform: &Platform, host: &HostOf, named: Option<&str>) -> Result<Business, ApiError> {
+    let subdomain = host.business(named)?;
     let business = business::by_subdomain(&mut platform.db.read().await?, subdomain).await?;
     business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))
 }

@@ -13,6 +13,7 @@ mod document;
 mod faults;
 mod idempotency;
 mod limits;
+mod link;
 mod matrix;
 mod people;
 mod phones;

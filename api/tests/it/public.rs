@@ -1,9 +1,10 @@
 //! What a client of a business sees and does.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{TestApi, visit};
+use crate::support::{Answer, TestApi, visit};
 
 #[tokio::test]
 async fn a_client_finds_a_business_its_services_and_masters() {
@@ -90,5 +91,83 @@ async fn of_many_who_want_one_slot_one_gets_it_and_the_others_get_alternatives()
         let alternatives = body["alternatives"].as_array().expect("alternatives");
         assert!(!alternatives.is_empty());
         assert!(alternatives.iter().all(|slot| slot["booking_date"] != "2026-01-13T14:00:00"));
+    }
+}
+
+/// Asks on a business's own address.
+async fn on_host(api: &TestApi, method: Method, path: &str, host: &str, body: Option<&Value>) -> Answer {
+    let request = Request::builder().method(method).uri(path).header("host", host).header("accept-language", "en");
+    let request = match body {
+        Some(body) => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+        None => request.body(Body::empty()),
+    };
+    api.send(request.expect("request")).await
+}
+
+#[tokio::test]
+async fn on_its_own_address_a_business_need_not_be_named() {
+    let api = TestApi::start().await;
+    let (host, booking) = ("demo.api.test:8000", "/api/v1/public/booking");
+    let mut unnamed = visit("2026-01-13T14:00:00");
+    unnamed.as_object_mut().expect("fields").remove("subdomain");
+    let booked = on_host(&api, Method::POST, booking, host, Some(&unnamed)).await;
+    assert_eq!(booked.status, StatusCode::CREATED, "{booked:?}");
+    // By its name as well.
+    let named = on_host(&api, Method::POST, booking, host, Some(&visit("2026-01-13T16:00:00"))).await;
+    assert_eq!(named.status, StatusCode::CREATED, "{named:?}");
+
+    let form = json!({ "items": [{ "service_id": 1, "master_id": 1 }], "start": "2026-01-14T14:00:00" });
+    let held = on_host(&api, Method::POST, "/api/v1/public/holds", host, Some(&form)).await;
+    assert_eq!(held.status, StatusCode::CREATED, "{held:?}");
+    let path = format!("/api/v1/public/holds/{}", held.body["hold_token"].as_str().expect("token"));
+    assert_eq!(on_host(&api, Method::DELETE, &path, host, None).await.status, StatusCode::NO_CONTENT);
+    let code = json!({ "phone": "87779876543" });
+    let asked = on_host(&api, Method::POST, "/api/v1/client/code", host, Some(&code)).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
+    let shown = on_host(&api, Method::GET, "/api/v1/public/business/services", host, None).await;
+    assert_eq!(shown.status, StatusCode::OK, "{shown:?}");
+}
+
+#[tokio::test]
+async fn a_business_that_nobody_names_or_two_name_is_a_wrong_field() {
+    let api = TestApi::start().await;
+    api.register("neighbour").await;
+    let booking = visit("2026-01-13T14:00:00");
+    let hold = json!({ "subdomain": "demo", "items": [{ "service_id": 1 }], "start": "2026-01-14T14:00:00" });
+    let code = json!({ "subdomain": "demo", "phone": "87779876543" });
+    let login = json!({ "subdomain": "demo", "phone": "87779876543", "code": "123456" });
+    for (method, path, body) in [
+        (Method::POST, "/api/v1/public/booking", Some(booking)),
+        (Method::POST, "/api/v1/public/holds", Some(hold)),
+        (Method::DELETE, "/api/v1/public/holds/x?subdomain=demo", None),
+        (Method::POST, "/api/v1/client/code", Some(code)),
+        (Method::POST, "/api/v1/client/login", Some(login)),
+        (Method::GET, "/api/v1/public/business/demo", None),
+        (Method::GET, "/api/v1/public/business/demo/services", None),
+        (Method::GET, "/api/v1/public/business/demo/masters", None),
+        (Method::GET, "/api/v1/public/business/demo/availability?date=2026-01-13", None),
+    ] {
+        let wrong = async |path: &str, host: &str, body: Option<&Value>, code: &str| {
+            let refused = on_host(&api, method.clone(), path, host, body).await;
+            let error = &refused.body["errors"][0];
+            assert_eq!(
+                (refused.status, &error["field"], &error["code"]),
+                (StatusCode::UNPROCESSABLE_ENTITY, &json!("subdomain"), &json!(code)),
+                "{path} on {host}: {refused:?}"
+            );
+        };
+        wrong(path, "neighbour.api.test", body.as_ref(), "subdomain-not-of-host").await;
+        if path.contains("/business/") {
+            continue;
+        }
+        let body = body.map(|mut body| {
+            body.as_object_mut().expect("fields").remove("subdomain");
+            body
+        });
+        let path = path.split('?').next().expect("a path");
+        // The platform's own address stands for no business.
+        for host in ["api.test", "127.0.0.1:8000"] {
+            wrong(path, host, body.as_ref(), "field-required").await;
+        }
     }
 }
