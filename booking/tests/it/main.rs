@@ -5,7 +5,6 @@ mod bookings;
 mod bulk;
 mod catalogue;
 mod clients;
-
 mod concurrency;
 mod crash;
 mod delivery;
@@ -13,6 +12,7 @@ mod idempotency;
 mod inbound;
 mod languages;
 mod moving;
+mod paging;
 mod people;
 mod salon;
 mod slots;
