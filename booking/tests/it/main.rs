@@ -14,6 +14,7 @@ mod languages;
 mod moving;
 mod paging;
 mod people;
+mod rounds;
 mod salon;
 mod slots;
 mod staff;
