@@ -45,21 +45,25 @@ impl PostgresDb {
             .map_err(|_elapsed| Error::Busy { source: None })?
             .map_err(|_closed| sqlx::Error::PoolClosed)?;
         let idle = self.batches.idle().pop();
-        let connection = if let Some(connection) = idle {
-            connection
+        let mut carrier = if let Some(carrier) = idle {
+            carrier
         } else {
             let mut connection = self.batches.options.connect().await?;
             connection.execute(sqlx::raw_sql(BATCH_SETTINGS)).await?;
-            connection
+            Carrier { connection, carried: 0 }
         };
-        Ok(Batch { connection: Some(connection), batches: Arc::clone(&self.batches), _permit: permit })
+        if carrier.plans_are_old() {
+            carrier.connection.execute(sqlx::raw_sql("discard plans")).await?;
+        }
+        carrier.carried = carrier.carried.saturating_add(1);
+        Ok(Batch { carrier: Some(carrier), batches: Arc::clone(&self.batches), _permit: permit })
     }
 
     pub(crate) async fn close(&self) {
         self.batches.permits.close();
         let idle = std::mem::take(&mut *self.batches.idle());
-        for connection in idle {
-            if let Err(error) = connection.close().await {
+        for carrier in idle {
+            if let Err(error) = carrier.connection.close().await {
                 tracing::warn!(error = %error, "closed a database connection the hard way");
             }
         }
@@ -69,33 +73,48 @@ impl PostgresDb {
 
 /// The idle connections for batches. They are kept as they are: a batch is one statement, which leaves nothing open.
 struct Batches {
-    idle: Mutex<Vec<PgConnection>>,
+    idle: Mutex<Vec<Carrier>>,
     permits: Arc<Semaphore>,
     options: PgConnectOptions,
 }
 
 impl Batches {
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<PgConnection>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Carrier>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that carries batches.
+struct Carrier {
+    connection: PgConnection,
+    carried: u64,
+}
+
+impl Carrier {
+    /// A plan is made for tables as large as they are at that moment, the checks of references included. Those that were
+    /// nearly empty then let every index look as good as the right one, so plans are made anew as the tables grow: after
+    /// 4 batches, 16, 64 and so on.
+    const fn plans_are_old(&self) -> bool {
+        self.carried >= 4 && self.carried.is_power_of_two() && self.carried.trailing_zeros().is_multiple_of(2)
     }
 }
 
 /// A connection for one batch; goes back when dropped.
 pub(crate) struct Batch {
-    connection: Option<PgConnection>,
+    carrier: Option<Carrier>,
     batches: Arc<Batches>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Batch {
     pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, Error> {
-        self.connection.as_mut().ok_or(Error::Lost)
+        self.carrier.as_mut().map(|carrier| &mut carrier.connection).ok_or(Error::Lost)
     }
 
     /// A server that went away took all connections with it.
     pub(crate) fn failed(&mut self, error: &Error) {
         if matches!(error, Error::Unavailable { .. }) {
-            self.connection = None;
+            self.carrier = None;
             self.batches.idle().clear();
         }
     }
@@ -103,8 +122,8 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.batches.idle().push(connection);
+        if let Some(carrier) = self.carrier.take() {
+            self.batches.idle().push(carrier);
         }
     }
 }
