@@ -84,7 +84,7 @@ impl Platform {
         let codes = CodeKey::new(&Zeroizing::new(entropy.bytes()));
         let platform = Self {
             codes,
-            writer: Writer::start(db.clone()),
+            writer: Writer::start(db.clone())?,
             known: Known::default(),
             db,
             clock,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::connection::{Connection, Tx};
+use crate::direct::{Job, Jobs};
 use crate::error::Error;
 use crate::migration::{Component, MigrateError};
 use crate::postgres::{BATCHES, PostgresDb};
@@ -127,6 +128,19 @@ impl Db {
             Self::Sqlite(sqlite) => Tx::sqlite(sqlite.begin().await?),
             Self::Postgres(postgres) => Tx::postgres_batch(postgres.begin_batch().await?),
         })
+    }
+
+    /// Starts a thread that writes jobs to a SQLite file, all that wait with one commit. None on PostgreSQL, and for a
+    /// database in memory. Must be called within a runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] when the system gives no thread.
+    pub fn start_jobs<J: Job>(&self) -> Result<Option<Jobs<J>>, Error> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.start_jobs(),
+            Self::Postgres(_) => Ok(None),
+        }
     }
 
     /// How many [batches](Self::begin_batch) are worth writing at once: another would only wait.

@@ -65,7 +65,7 @@ pub enum Error {
 ///
 /// `Debug` is its message, like `Display`: the details that PostgreSQL adds to a broken rule are the row's data.
 #[derive(Clone)]
-pub struct Cause(Arc<sqlx::Error>);
+pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,6 +149,21 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|failure| failure.extended_code);
+        let class = match (code, &error) {
+            (Some(code), rusqlite::Error::SqliteFailure(_, message)) => {
+                classify_sqlite(code, message.as_deref().unwrap_or_default())
+            }
+            // A statement that could not be prepared, for want of a table or of a readable file.
+            (Some(code), _) => classify_sqlite(code, ""),
+            (None, _) => Class::Defect,
+        };
+        class.with_source(error)
+    }
+}
+
 /// A variant of [`Error`] before it has its source.
 enum Class {
     Constraint(ConstraintKind, String),
@@ -159,7 +174,7 @@ enum Class {
 }
 
 impl Class {
-    fn with_source(self, source: sqlx::Error) -> Error {
+    fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
         let source = Cause(Arc::new(source));
         match self {
             Self::Constraint(kind, name) => Error::Constraint { kind, name, source },

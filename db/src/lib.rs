@@ -6,8 +6,9 @@
 //! texts (`sqlite: "…", postgres: "…"`), and that place is the only one.
 //!
 //! On SQLite there is one writing connection. Transactions that wait for it share one commit ([`Db::begin`] tells how),
-//! so the disk is asked once for all of them. On PostgreSQL a transaction is a transaction. [`Db::begin_batch`] is for
-//! statements that carry the rows of many who wait.
+//! so the disk is asked once for all of them. On PostgreSQL a transaction is a transaction. Where many wait to write at
+//! once, [`Db::begin_batch`] is for one statement with the rows of all of them on PostgreSQL, and [`Db::start_jobs`] a
+//! thread that writes them without a trip per statement on SQLite.
 //!
 //! The crate knows no table but its own (`schema_steps`, see [`migration`]) and nothing of the domain.
 //!
@@ -50,6 +51,7 @@
 pub mod backup;
 pub mod connection;
 pub mod database;
+pub mod direct;
 pub mod error;
 pub mod listen;
 mod macros;

@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, Connection as _, Executor, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::database::{ACQUIRE_TIMEOUT, Options, STATEMENTS_KEPT, Usage};
+use crate::direct::{Close, File, Job, Jobs};
 use crate::error::Error;
 
 /// How long SQLite waits for another process that writes.
@@ -29,6 +30,10 @@ pub struct SqliteDb {
     readers: Arc<Readers>,
     permits: Arc<Semaphore>,
     most_readers: usize,
+    /// None in memory, where another connection would see another database.
+    file: Option<File>,
+    /// Closes the connections of the threads that were started.
+    threads: Arc<SyncMutex<Vec<Close>>>,
 }
 
 impl SqliteDb {
@@ -40,6 +45,11 @@ impl SqliteDb {
             .statement_cache_capacity(STATEMENTS_KEPT)
             .disable_statement_logging();
         let in_memory = url.starts_with("sqlite::memory:");
+        let file = (!in_memory).then(|| File {
+            path: base.get_filename().to_owned(),
+            full_sync: options.sqlite_full_sync,
+            busy_timeout: BUSY_TIMEOUT,
+        });
         let (write, read) = if in_memory {
             // Readers of a shared cache would block on the writer's table locks and it on theirs.
             (base.clone(), base.pragma("read_uncommitted", "true"))
@@ -61,7 +71,20 @@ impl SqliteDb {
             readers: Arc::new(Readers { idle: SyncMutex::new(Vec::new()), options: read }),
             permits: Arc::new(Semaphore::new(most_readers)),
             most_readers,
+            file,
+            threads: Arc::default(),
         })
+    }
+
+    pub(crate) fn start_jobs<J: Job>(&self) -> Result<Option<Jobs<J>>, Error> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let (jobs, close) = Jobs::start(file.clone(), Arc::clone(&self.writer)).map_err(sqlx::Error::Io)?;
+        self.threads().push(close);
+        Ok(Some(jobs))
+    }
+
+    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<Close>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) async fn read(&self) -> Result<Reader, Error> {
@@ -99,6 +122,11 @@ impl SqliteDb {
 
     pub(crate) async fn close(&self) {
         self.permits.close();
+        let closings: Vec<_> = self.threads().iter().filter_map(|close| close()).collect();
+        for closing in closings {
+            // A thread that ends closes its connection too.
+            closing.await.ok();
+        }
         let idle = std::mem::take(&mut *self.readers.idle());
         for connection in idle {
             report(connection.close().await);
@@ -188,7 +216,7 @@ impl Drop for Reader {
 ///  no group ─────────────────────► member 1 ─────────────────────► member n ─────────────────────► no group
 ///                     its commit: nothing yet     its commit: release            everybody is told
 /// ```
-struct Writer {
+pub(crate) struct Writer {
     /// None after the connection broke; the next transaction opens another.
     connection: Option<SqliteConnection>,
     options: SqliteConnectOptions,
@@ -278,7 +306,7 @@ impl Writer {
     }
 
     /// Commits the open group, if there is one, and tells its members.
-    async fn close_group(&mut self) {
+    pub(crate) async fn close_group(&mut self) {
         self.settle().await;
         let Some(group) = self.group.take() else {
             return;

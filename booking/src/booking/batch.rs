@@ -3,13 +3,14 @@
 //! Each trip to the database costs more than the rows it writes: on SQLite a change of threads while everybody else who
 //! writes waits, on PostgreSQL the network, the planner's start and the disk at the end. So the visits of all who wait
 //! go together. This is the only place where the two engines have different texts for the same work: PostgreSQL takes
-//! arrays and one statement of several `with` parts, SQLite a script with as many rows of parameters as there are.
+//! arrays and one statement of several `with` parts; SQLite, which is in the same process, a statement for each row
+//! ([`rows`]), run by the thread that writes.
 
-use std::fmt::Write as _;
-
-use db::sqlx::{self, AssertSqlSafe, PgConnection, SqliteConnection};
+use db::direct::{Statement, Value};
+use db::sqlx::{self, PgConnection, Row as _, SqliteConnection};
 use db::{Engine, Tx};
 
+use crate::booking::rows;
 use crate::booking::transition::Remark;
 use crate::booking::write::{Draft, MessageRow, Outcome, SegmentRow};
 use crate::clock::Timestamp;
@@ -55,308 +56,31 @@ pub(super) fn refusal(error: &StoreError, draft: &Draft) -> Option<Outcome> {
     }
 }
 
-/// A row of parameters repeated, with what stands before and after all of them.
-fn rows(script: &mut String, before: &str, row: &str, count: usize, after: &str) {
-    if count == 0 {
-        return;
-    }
-    script.push_str(before);
-    for place in 0..count {
-        // Writing to a string does not fail.
-        let _infallible = write!(script, "{}{row}", if place == 0 { "" } else { ", " });
-    }
-    script.push_str(after);
-    script.push(';');
-}
-
-/// The script for so much of each. Its parameters have no numbers: they are bound in their order, through all of its
-/// statements, the last of which answers. Ids grow without gaps, because the transaction has the
-/// database to itself: those of the new visits are counted back from the highest.
-fn sqlite_script(count: &Counts) -> String {
-    let Counts { visits, newcomers, choices, segments, messages, links, consents } = *count;
-    let mut script = String::with_capacity(2_048 + visits * 400 + segments * 60 + messages * 80);
-    rows(
-        &mut script,
-        "insert into clients (business_id, phone, name, search, language, created_at, updated_at) values ",
-        "(?, ?, ?, ?, ?, ?, ?)",
-        newcomers,
-        " on conflict (business_id, phone) do nothing",
-    );
-    for _ in 0..choices {
-        script.push_str(
-            "update clients set language = ?, updated_at = ?
-             where id = (select coalesce(merged_into, id) from clients where business_id = ? and phone = ?)
-                 and language is not ?;",
-        );
-    }
-    rows(
-        &mut script,
-        "insert into bookings (version, business_id, client_id, client_name, state, starts_at, ends_at, wall_start,
-             time_zone, price_tiyn, language, notes, source, due_at, created_at) values ",
-        "((select 1 from businesses b left join clients c on c.business_id = b.id and c.phone = ?
-               where b.id = ? and b.revision = coalesce(?, b.revision)
-                   and (? or (c.id is not null and coalesce(c.merged_into, c.blocked_at, c.service_stopped_at) is null
-                       and (c.language is null or c.language = coalesce(?, c.language))
-                       and (select count(*) from bookings other where other.client_id = c.id and other.starts_at > ?
-                            and other.state in ('pending', 'confirmed')) < ?))),
-          ?, coalesce(?, (select coalesce(merged_into, id) from clients where business_id = ? and phone = ?)), ?, ?, ?, ?, ?,
-          ?, ?, ?, ?, ?, ?, ?)",
-        visits,
-        "",
-    );
-    rows(
-        &mut script,
-        "insert into booking_segments (booking_id, business_id, position, service_id, master_id, starts_at, ends_at,
-             busy_from, busy_to, price_tiyn, live, overbooked) values ",
-        "((select max(id) from bookings) - ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, true, ?)",
-        segments,
-        "",
-    );
-    rows(
-        &mut script,
-        "insert into booking_transitions (booking_id, business_id, version, to_state, actor, actor_id, remark, at)
-         values ",
-        "((select max(id) from bookings) - ?, ?, 1, ?, ?, ?, ?, ?)",
-        visits,
-        "",
-    );
-    rows(
-        &mut script,
-        "insert into outbox (booking_id, account_id, business_id, kind, dedup_key, wa_message_id, phone, text, language,
-             state, error, due_at, next_at, expires_at, created_at) values ",
-        "((select max(id) from bookings) - ?, (select id from accounts where business_id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?,
-          ?, ?, ?, ?)",
-        messages,
-        "",
-    );
-    rows(
-        &mut script,
-        "insert into visit_links (booking_id, business_id, token_hash, created_at) values ",
-        "((select max(id) from bookings) - ?, ?, ?, ?)",
-        links,
-        "",
-    );
-    rows(
-        &mut script,
-        "insert into client_consents (booking_id, business_id, client_id, purpose, granted, text_version, channel,
-             evidence, address, at) values ",
-        "((select max(id) from bookings) - ?, ?,
-          (select client_id from bookings where id = (select max(id) from bookings) - ?), 'service', true, ?, 'form', ?, ?,
-          ?)",
-        consents,
-        "",
-    );
-    rows(
-        &mut script,
-        "insert into audit_log (entity_id, entity, action, business_id, at, actor, actor_id, impersonator_id, address,
-             request_id, new) values ",
-        "((select max(id) from bookings) - ?, 'booking', 'create', ?, ?, ?,
-          coalesce(?, (select client_id from bookings where ? = 'client' and id = (select max(id) from bookings) - ?)),
-          ?, ?, ?, ?)",
-        visits,
-        "",
-    );
-    script.push_str("select id, client_id from bookings order by id desc limit ?");
-    script
-}
-
-/// How much of each a script has room for.
-struct Counts {
-    visits: usize,
-    newcomers: usize,
-    choices: usize,
-    segments: usize,
-    messages: usize,
-    links: usize,
-    consents: usize,
-}
-
 async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<Vec<Outcome>, sqlx::Error> {
-    let (segments, messages) = (all_segments(drafts), all_messages(drafts));
-    let count = i64::try_from(drafts.len()).unwrap_or(i64::MAX);
-    let newcomers = || drafts.iter().filter_map(|draft| Some((draft, draft.newcomer()?)));
-    let choices = || newcomers().filter_map(|(draft, phone)| Some((draft, phone, draft.chosen?)));
-    let links = || (1..).zip(drafts).filter_map(|(number, draft)| Some((number, draft, draft.link.as_ref()?)));
-    let consents = || (1..).zip(drafts).filter(|(_, draft)| draft.agrees());
-    let script = sqlite_script(&Counts {
-        visits: drafts.len(),
-        newcomers: newcomers().count(),
-        choices: choices().count(),
-        segments: segments.len(),
-        messages: messages.len(),
-        links: links().count(),
-        consents: consents().count(),
-    });
-    let query = sqlx::query_as::<sqlx::Sqlite, (BookingId, Option<ClientId>)>(AssertSqlSafe(script));
-    let query = with_people(query, newcomers(), choices());
-    let query = with_visits(query, drafts);
-    let query = with_segments(query, &segments, count);
-    let query = with_transitions(query, drafts, count);
-    let query = with_messages(query, &messages, count);
-    let query = with_evidence(query, links(), consents(), count);
-    let query = with_audit(query, drafts, count);
-    let rows = query.bind(count).fetch_all(connection).await?;
-    Ok(rows.into_iter().rev().map(|(id, client_id)| Outcome::Booked { id, client_id }).collect())
-}
-
-/// The script of [`sqlite_script`] with its parameters so far; what follows adds them in the order of its parts.
-type Query<'q> = sqlx::query::QueryAs<'q, sqlx::Sqlite, (BookingId, Option<ClientId>), sqlx::sqlite::SqliteArguments>;
-
-fn with_people<'q>(
-    mut query: Query<'q>,
-    newcomers: impl Iterator<Item = (&'q &'q Draft, &'q Phone)>,
-    choices: impl Iterator<Item = (&'q &'q Draft, &'q Phone, Language)>,
-) -> Query<'q> {
-    for (draft, phone) in newcomers {
-        let booking = &draft.booking;
-        query = query
-            .bind(booking.business_id)
-            .bind(phone.expose())
-            .bind(draft.name())
-            .bind(draft.search.as_deref())
-            .bind(draft.chosen.map(Language::as_str))
-            .bind(booking.created_at)
-            .bind(booking.created_at);
-    }
-    for (draft, phone, chosen) in choices {
-        query = query
-            .bind(chosen.as_str())
-            .bind(draft.booking.created_at)
-            .bind(draft.booking.business_id)
-            .bind(phone.expose())
-            .bind(chosen.as_str());
-    }
-    query
-}
-
-fn with_visits<'q>(mut query: Query<'q>, drafts: &'q [&'q Draft]) -> Query<'q> {
+    let mut outcomes = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let booking = &draft.booking;
-        query = query
-            .bind(phone(draft))
-            .bind(booking.business_id)
-            .bind(draft.assumed.revision)
-            .bind(draft.assumed.client.is_none())
-            .bind(language_of_any(draft))
-            .bind(booking.created_at)
-            .bind(most_active(draft))
-            .bind(booking.business_id)
-            .bind(booking.client_id)
-            .bind(booking.business_id)
-            .bind(phone(draft))
-            .bind(draft.name())
-            .bind(booking.state.as_str())
-            .bind(booking.starts_at)
-            .bind(booking.ends_at)
-            .bind(booking.wall_start.to_string())
-            .bind(booking.zone.name())
-            .bind(booking.price_tiyn)
-            .bind(booking.language.as_str())
-            .bind(booking.notes.as_str())
-            .bind(draft.origin.source)
-            .bind(draft.due_at)
-            .bind(booking.created_at);
+        for statement in rows::client(draft) {
+            query(&statement).execute(&mut *connection).await?;
+        }
+        let (id, client_id) = query(&rows::visit(draft))
+            .fetch_one(&mut *connection)
+            .await
+            .and_then(|row| Ok::<(i64, Option<i64>), _>((row.try_get(0)?, row.try_get(1)?)))?;
+        for statement in rows::parts(draft, id, client_id) {
+            query(&statement).execute(&mut *connection).await?;
+        }
+        outcomes.push(rows::booked(id, client_id));
     }
-    query
+    Ok(outcomes)
 }
 
-fn with_segments<'q>(mut query: Query<'q>, segments: &'q [Part<'q, SegmentRow>], count: i64) -> Query<'q> {
-    for Part { number, draft, row } in segments {
-        query = query
-            .bind(count - number)
-            .bind(draft.booking.business_id)
-            .bind(row.position)
-            .bind(row.service_id)
-            .bind(row.master_id)
-            .bind(row.starts_at)
-            .bind(row.ends_at)
-            .bind(row.busy_from)
-            .bind(row.busy_to)
-            .bind(row.price_tiyn)
-            .bind(draft.is_overbooked());
-    }
-    query
-}
-
-fn with_transitions<'q>(mut query: Query<'q>, drafts: &'q [&'q Draft], count: i64) -> Query<'q> {
-    for (number, draft) in (1..).zip(drafts) {
-        let booking = &draft.booking;
-        query = query
-            .bind(count - number)
-            .bind(booking.business_id)
-            .bind(booking.state.as_str())
-            .bind(draft.origin.actor)
-            .bind(draft.origin.actor_id)
-            .bind(remark(draft))
-            .bind(booking.created_at);
-    }
-    query
-}
-
-fn with_messages<'q>(mut query: Query<'q>, messages: &'q [Part<'q, MessageRow>], count: i64) -> Query<'q> {
-    for Part { number, draft, row } in messages {
-        let booking = &draft.booking;
-        query = query
-            .bind(count - number)
-            .bind(booking.business_id)
-            .bind(booking.business_id)
-            .bind(row.kind)
-            .bind(row.dedup_key.as_str())
-            .bind(row.wa_message_id.as_str())
-            .bind(phone(draft))
-            .bind(row.text.as_str())
-            .bind(booking.language.as_str())
-            .bind(state(draft))
-            .bind(draft.is_stopped.then_some(OPTED_OUT))
-            .bind(row.due_at)
-            .bind(row.due_at)
-            .bind(row.expires_at)
-            .bind(booking.created_at);
-    }
-    query
-}
-
-fn with_evidence<'q>(
-    mut query: Query<'q>,
-    links: impl Iterator<Item = (i64, &'q &'q Draft, &'q [u8; 32])>,
-    consents: impl Iterator<Item = (i64, &'q &'q Draft)>,
-    count: i64,
-) -> Query<'q> {
-    for (number, draft, hash) in links {
-        let booking = &draft.booking;
-        query = query.bind(count - number).bind(booking.business_id).bind(hash.as_slice()).bind(booking.created_at);
-    }
-    for (number, draft) in consents {
-        let (booking, origin) = (&draft.booking, &draft.origin);
-        query = query
-            .bind(count - number)
-            .bind(booking.business_id)
-            .bind(count - number)
-            .bind(FORM_VERSION)
-            .bind(origin.request_id.as_deref())
-            .bind(origin.address.as_deref())
-            .bind(booking.created_at);
-    }
-    query
-}
-
-fn with_audit<'q>(mut query: Query<'q>, drafts: &'q [&'q Draft], count: i64) -> Query<'q> {
-    for (number, draft) in (1..).zip(drafts) {
-        let (booking, origin) = (&draft.booking, &draft.origin);
-        query = query
-            .bind(count - number)
-            .bind(booking.business_id)
-            .bind(booking.created_at)
-            .bind(origin.actor)
-            .bind(origin.actor_id)
-            .bind(origin.actor)
-            .bind(count - number)
-            .bind(origin.impersonator)
-            .bind(origin.address.as_deref())
-            .bind(origin.request_id.as_deref())
-            .bind(draft.audit());
-    }
-    query
+fn query<'q>(statement: &'q Statement<'_>) -> sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+    statement.values.iter().fold(sqlx::query(statement.text), |query, value| match value {
+        Value::Null => query.bind(None::<i64>),
+        Value::Integer(value) => query.bind(*value),
+        Value::Text(text) => query.bind(text.as_ref()),
+        Value::Blob(bytes) => query.bind(*bytes),
+    })
 }
 
 /// A statement of several parts, each of which reads the one before to its end: the order in which rows and their locks
@@ -428,7 +152,10 @@ with draft as materialized (
         address, at)
     select winner.business_id, booked.client_id, winner.id, 'service', true, agreed, 'form', request_id, address,
         created_at
-    from winner join booked on booked.id = winner.id where agreed is not null
+    from winner join booked on booked.id = winner.id
+    where agreed is distinct from (select case when granted then text_version end from client_consents said
+        where said.client_id = booked.client_id and purpose = 'service' order by said.id desc limit 1)
+        and agreed is not null
 ), audit as (
     insert into audit_log (business_id, at, actor, actor_id, impersonator_id, address, request_id, entity, entity_id,
         action, new)
@@ -531,22 +258,22 @@ fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
 }
 
-fn language_of_any(draft: &Draft) -> Option<&'static str> {
+pub(super) fn language_of_any(draft: &Draft) -> Option<&'static str> {
     draft.assumed.client.and_then(|client| client.language).map(Language::as_str)
 }
 
-fn most_active(draft: &Draft) -> i64 {
+pub(super) fn most_active(draft: &Draft) -> i64 {
     draft.assumed.client.map_or(i64::MAX, |client| i64::from(client.most_active))
 }
 
-fn phone(draft: &Draft) -> Option<&str> {
+pub(super) fn phone(draft: &Draft) -> Option<&str> {
     draft.booking.client_phone.as_ref().map(Phone::expose)
 }
 
-fn state(draft: &Draft) -> &'static str {
+pub(super) fn state(draft: &Draft) -> &'static str {
     if draft.is_stopped { "cancelled" } else { "planned" }
 }
 
-fn remark(draft: &Draft) -> Option<&'static str> {
+pub(super) fn remark(draft: &Draft) -> Option<&'static str> {
     draft.origin.remark.map(Remark::as_str)
 }

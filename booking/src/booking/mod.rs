@@ -23,6 +23,7 @@ mod messages;
 mod moving;
 mod read;
 mod replan;
+mod rows;
 mod rules;
 pub(crate) mod segments;
 mod state;

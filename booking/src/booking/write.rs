@@ -25,7 +25,7 @@ use crate::slots::Visit;
 
 /// What became of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It is in the database, durable.
     Booked {
         /// Its number.

@@ -1,25 +1,27 @@
 //! Writes the visits of all who book at once together.
 //!
 //! ```text
-//!  create ─┐                    ┌─ batch ─► one statement, one commit ─► everybody's answer
+//!  create ─┐                    ┌─ batch ─► one commit ─► everybody's answer
 //!  create ─┼─► queue ─► writer ─┤
 //!  create ─┘                    └─ what arrives meanwhile is the next batch
 //! ```
 //!
 //! Nobody waits for company: the first to come is written at once, alone, and those who come while the database is at it
-//! are the next batch. The more there is to do, the larger the batches and the less each visit costs. Where the engine
-//! can write two batches at once, a second one starts when enough are waiting for it to be worth its cost.
+//! are the next batch. The more there is to do, the larger the batches and the less each visit costs.
 //!
-//! A batch that fails is written again, visit by visit, so that nobody gets an error that is another's. Where the
-//! database itself is gone, everybody is told so. A caller that goes away is written all the same, and finds its visit
-//! under its idempotency key.
+//! On a SQLite file the writer is a thread that has the file open itself, and a visit that is refused is undone alone. On
+//! PostgreSQL it is a task that sends a batch as one statement; where enough are waiting for it to be worth its cost, a
+//! second one is under way beside the first. A statement that fails is written again, visit by visit, so that nobody gets
+//! an error that is another's. Where the database itself is gone, everybody is told so. A caller that goes away is
+//! written all the same, and finds its visit under its idempotency key.
 
 use db::Db;
+use db::direct::{self, Direct, Jobs};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use crate::booking::batch;
 use crate::booking::write::{Draft, Outcome};
+use crate::booking::{batch, rows};
 use crate::store::StoreError;
 
 /// The most visits of a batch: more would keep the first of them waiting without costing less.
@@ -29,24 +31,33 @@ const ENOUGH: usize = 8;
 /// How many visits wait for the writer at most; who comes after them waits for a place in the queue.
 const QUEUE: usize = 256;
 
-/// The handle to the task that writes. Clones share it; it ends with the last of them.
+/// The handle to whoever writes. Clones share it; it ends with the last of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Writer {
-    queue: mpsc::Sender<Job>,
+pub(crate) enum Writer {
+    Thread(Jobs<Job>),
+    Task(mpsc::Sender<Job>),
 }
 
+/// A visit, and who waits for it.
 #[derive(Debug)]
-struct Job {
+pub(crate) struct Job {
     draft: Draft,
     answer: oneshot::Sender<Result<Outcome, StoreError>>,
 }
 
 impl Writer {
-    /// Starts the task.
-    pub(crate) fn start(db: Db) -> Self {
+    /// Starts the thread or the task.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub(crate) fn start(db: Db) -> Result<Self, db::Error> {
+        if let Some(jobs) = db.start_jobs()? {
+            return Ok(Self::Thread(jobs));
+        }
         let (queue, jobs) = mpsc::channel(QUEUE);
         tokio::spawn(run(db, jobs));
-        Self { queue }
+        Ok(Self::Task(queue))
     }
 
     /// Writes a draft; when this returns [`Outcome::Booked`] it is durable.
@@ -56,8 +67,32 @@ impl Writer {
     /// The database's; [`db::Error::Lost`] when the program is stopping.
     pub(super) async fn write(&self, draft: Draft) -> Result<Outcome, StoreError> {
         let (answer, outcome) = oneshot::channel();
-        self.queue.send(Job { draft, answer }).await.map_err(|_stopped| db::Error::Lost)?;
+        let job = Job { draft, answer };
+        match self {
+            Self::Thread(jobs) => jobs.send(job).await?,
+            Self::Task(queue) => queue.send(job).await.map_err(|_stopped| db::Error::Lost)?,
+        }
         outcome.await.map_err(|_stopped| db::Error::Lost)?
+    }
+}
+
+impl direct::Job for Job {
+    type Done = Outcome;
+
+    fn act(&self, connection: &Direct<'_>) -> Result<Outcome, db::Error> {
+        for statement in rows::client(&self.draft) {
+            connection.execute(&statement)?;
+        }
+        let (id, client_id) = connection.fetch_pair(&rows::visit(&self.draft))?;
+        for statement in rows::parts(&self.draft, id, client_id) {
+            connection.execute(&statement)?;
+        }
+        Ok(rows::booked(id, client_id))
+    }
+
+    fn tell(self, outcome: Result<Outcome, db::Error>) {
+        let outcome = outcome.map_err(StoreError::from);
+        tell(self.answer, outcome.or_else(|error| batch::refusal(&error, &self.draft).ok_or(error)));
     }
 }
 

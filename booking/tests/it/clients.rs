@@ -553,13 +553,27 @@ async fn who_books_on_the_public_page_agrees_to_messages_about_the_visit() {
         let client_id = visit.client_id.unwrap();
         let mut connection = db.read().await.unwrap();
         let said = consent::of_client(&mut connection, salon.business.id, client_id).await.unwrap();
-        assert_eq!(said.len(), 2);
-        let first = &said[1];
+        // The same words are agreed to once.
+        assert_eq!(said.len(), 1);
+        let first = &said[0];
         assert_eq!((first.purpose, first.granted, first.channel), (Purpose::Service, true, Channel::Form));
         assert_eq!((first.text_version.as_str(), first.at), (consent::FORM_VERSION, visit.created_at));
         let visits =
             db::fetch_all!(&mut connection, (i64,), "select booking_id from client_consents order by id").unwrap();
         assert_eq!(visits[0].0, visit.id.get());
+        drop(connection);
+
+        // Whoever took it back, and then wants messages again, agrees anew with the next visit.
+        let owner = access(&salon, Role::Owner, None);
+        for wants in [false, true] {
+            consent::told(&salon.platform, &owner, client_id, Purpose::Service, wants).await.unwrap();
+        }
+        let again = salon.book("2026-01-16T18:00:00", "87771234567").await.unwrap();
+        let mut connection = db.read().await.unwrap();
+        let said = consent::of_client(&mut connection, salon.business.id, client_id).await.unwrap();
+        let form = |consent: &&consent::Consent| consent.channel == Channel::Form;
+        let on_the_form: Vec<_> = said.iter().filter(form).map(|consent| consent.at).collect();
+        assert_eq!(on_the_form, [again.created_at, visit.created_at]);
     })
     .await;
 }
