@@ -27,7 +27,7 @@ use crate::http::texts::Texts;
 use crate::http::token::AccessTokens;
 use crate::metrics::Metrics;
 use crate::router::router;
-use crate::state::AppState;
+use crate::state::{AppParts, AppState};
 
 /// Why the program could not start, or not go on.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +125,7 @@ impl Program {
         };
         let watch = Watch::new(watched, |registry| metrics.register(registry, rate_limit.clone()));
         let tokens = AccessTokens::new(&settings.tokens);
-        let state = AppState {
+        let state = AppState::from(AppParts {
             platform: platform.clone().with_code_key(&tokens.derived(&["codes to phones"]).into()),
             tokens,
             live: live.clone(),
@@ -134,7 +134,7 @@ impl Program {
             rate_limit,
             metrics,
             readiness: readiness.clone(),
-        };
+        });
         let api = open("API_ADDR", settings.http.api, router(state, context(settings, texts))).await?;
         let compat = match settings.http.compat {
             Some(address) => {

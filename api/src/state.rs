@@ -1,5 +1,6 @@
 //! What every handler is given.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -13,9 +14,13 @@ use crate::http::texts::Texts;
 use crate::http::token::AccessTokens;
 use crate::metrics::Metrics;
 
-/// The parts that handlers work with. A cheap handle.
+/// The parts that handlers work with. A cheap handle: each layer and each handler of a request has one.
 #[derive(Debug, Clone)]
-pub struct AppState {
+pub struct AppState(Arc<AppParts>);
+
+/// The parts themselves.
+#[derive(Debug)]
+pub struct AppParts {
     /// The domain.
     pub platform: Platform,
     /// Issues and verifies access tokens.
@@ -32,6 +37,20 @@ pub struct AppState {
     pub metrics: Metrics,
     /// Whether requests should come to this process.
     pub readiness: Readiness,
+}
+
+impl From<AppParts> for AppState {
+    fn from(parts: AppParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.0
+    }
 }
 
 impl FromRef<AppState> for Platform {

@@ -310,19 +310,20 @@ async fn list_masters(
     ),
 )]
 async fn create_booking(
-    State(platform): State<Platform>,
+    State(state): State<AppState>,
     context: RequestContext,
     host: HostOf,
     Json(form): Json<BookingIn>,
 ) -> Result<(StatusCode, axum::Json<BookedOut>), ApiError> {
+    let platform = &state.platform;
     let client_phone: Phone = form.client_phone.parse().map_err(|error| errors::phone("client_phone", error))?;
     let client_name: Name = form.client_name.parse().map_err(|error| errors::name("client_name", error))?;
     let notes: Notes = form.notes.as_deref().unwrap_or_default().parse().map_err(|e| errors::name("notes", e))?;
     let language = form.language.as_deref().map(|code| input::language("language", code)).transpose()?;
-    let business = business::known(&platform, host.business(form.subdomain.as_deref())?).await?;
+    let business = business::known(platform, host.business(form.subdomain.as_deref())?).await?;
     let business = business.ok_or(ApiError::new(ProblemKind::BusinessNotFound))?;
     let (origin, hold) = (context.origin(), form.hold_token.as_deref().map(HoldToken::given));
-    let wanted = wanted(&platform, &business, &form, hold.as_ref()).await?;
+    let wanted = wanted(platform, &business, &form, hold.as_ref()).await?;
     let new = NewBooking {
         client: Party::Phone { phone: &client_phone, name: Some(&client_name) },
         parts: &wanted.parts,
@@ -331,7 +332,7 @@ async fn create_booking(
         language,
         source: Source::Public { origin: &origin, hold: hold.as_ref(), browser: context.asked },
     };
-    let booked = visits::create(&platform, &business, &new).await;
+    let booked = visits::create(platform, &business, &new).await;
     let booked = booked.map_err(|error| errors::bookings::create(error, &business.zone))?;
     Ok((StatusCode::CREATED, axum::Json(BookedOut::new(&booked, &client_phone))))
 }

@@ -10,7 +10,7 @@ use api::http::texts::Texts;
 use api::http::token::{AccessTokens, Bearer};
 use api::metrics::Metrics;
 use api::router::router;
-use api::state::AppState;
+use api::state::{AppParts, AppState};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -82,7 +82,7 @@ impl TestApi {
             refresh_days: 7,
         });
         let (metrics, readiness) = (Metrics::default(), Readiness::default());
-        let state = AppState {
+        let state = AppState::from(AppParts {
             platform: platform.clone(),
             tokens: tokens.clone(),
             live: LiveAccounts::default(),
@@ -91,7 +91,7 @@ impl TestApi {
             metrics: metrics.clone(),
             readiness: readiness.clone(),
             desk: Desk::new(platform.clone(), SealingKey::new([7; 32])),
-        };
+        });
         let context = ContextSettings {
             texts,
             languages: vec![Language::Ru, Language::En, Language::Kk],
