@@ -15,11 +15,13 @@ use tokio::time::Instant;
 
 use crate::api::seed::{self, Salon};
 use crate::api::server::{Server, free_address, ours};
-use crate::load::{self, Load};
+use crate::load::{self, Body, Load};
 
 /// Visits in the database when free times are asked for: most of them past, the rest in the weeks that are asked about.
 const VISITS: i64 = 100_000;
 const VISITS_AHEAD: u64 = 10_000;
+/// Of so many times one is booked, so that the month that is asked about is a third full, and no day is booked out.
+const EVERY: u64 = 3;
 /// Requests of each kind, after as many as warm up.
 const REQUESTS: usize = 200;
 const WARM_UP: usize = 20;
@@ -92,7 +94,9 @@ async fn free_times(program: &Path, folder: &Path) -> anyhow::Result<(f64, f64)>
     seed::history(&url, VISITS - i64::try_from(VISITS_AHEAD)?).await?;
     let address = free_address()?;
     let server = Server::start(&mut ours(program, &url, address), address, folder).await?;
-    let load = Load { server: address, path: "/api/v1/public/booking", body: salon.bookings()?, next: Arc::default() };
+    let every_time = salon.bookings()?;
+    let body: Body = Arc::new(move |number| every_time(number * EVERY));
+    let load = Load { server: address, path: "/api/v1/public/booking", body, next: Arc::default() };
     let made = load::run(&load, Duration::from_mins(5), VISITS_AHEAD).await?;
     ensure!(made.booked == VISITS_AHEAD, "only {} visits were booked: {:?}", made.booked, made.refusal);
 
