@@ -1,6 +1,6 @@
 //! What whoever watches a program sees, on a listener of its own: metrics, health, readiness.
 //!
-//! Counters grow where things happen ([`Tally`](crate::dispatcher::Tally) has the dispatcher's). What the database knows
+//! Counters grow where things happen ([`Tally`] has the dispatcher's). What the database knows
 //! (messages, accounts) is asked when somebody reads. No label names a tenant, an account or a person, so the number of
 //! series does not grow with theirs.
 
