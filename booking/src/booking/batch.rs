@@ -1,4 +1,4 @@
-//! The rows of many new visits, written by one statement.
+//! The rows of many new visits, written at once.
 //!
 //! Each trip to the database costs more than the rows it writes: on SQLite a change of threads while everybody else who
 //! writes waits, on PostgreSQL the network, the planner's start and the disk at the end. So the visits of all who wait
@@ -24,9 +24,9 @@ use crate::store::StoreError;
 /// What SQLite refuses a visit with whose assumptions do not hold: there is no value for this column then.
 const MOVED: &str = "bookings_version_not_null";
 
-/// Writes the drafts, as the only statement of `tx`; gives what became of each, in their order.
+/// Writes the drafts in `tx`, on PostgreSQL as one statement; gives what became of each, in their order.
 ///
-/// On SQLite, and for visits of several parts on PostgreSQL, a draft that cannot be written fails the statement, and
+/// On SQLite, and for visits of several parts on PostgreSQL, a draft that cannot be written fails all of them, and
 /// [`refusal`] says why: write them one by one then. The transaction is to be dropped after an error.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub(super) async fn write(tx: &mut Tx, drafts: &[&Draft]) -> Result<Vec<Outcome>
     }
 }
 
-/// What an error means for the draft that was alone in its statement; none when it is an error.
+/// What an error means for the draft that was written alone; none when it is an error.
 pub(super) fn refusal(error: &StoreError, draft: &Draft) -> Option<Outcome> {
     match error.constraint()? {
         NO_OVERLAP => Some(Outcome::Taken),

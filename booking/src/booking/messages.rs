@@ -124,6 +124,24 @@ impl<'a> Writer<'a> {
         hours.iter().filter_map(reminder).collect()
     }
 
+    /// Plans these messages, whose link is of this token, and takes back what else was planned, of one kind if it is given.
+    async fn replace(
+        &self,
+        connection: &mut Connection,
+        kind: Option<MessageKind>,
+        (token, planned): (&LinkToken, Vec<Planned>),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (business_id, id) = (self.booking.business_id, self.booking.id);
+        if self.link.is_some() && !planned.is_empty() {
+            link::keep(connection, business_id, id, token, now).await?;
+        }
+        let account_id = if planned.is_empty() { None } else { account(connection, business_id).await? };
+        plan(connection, self.platform, self.booking, account_id, &planned, now).await?;
+        let keys: Vec<&str> = planned.iter().map(|message| message.key.as_str()).collect();
+        outbox::keep_only(connection, business_id, id, kind, &keys).await
+    }
+
     fn text(&self, event: Event, moved_from: Option<DateTime>, sent_at: Timestamp) -> String {
         let visit = VisitText {
             business: self.business.name.as_str(),
@@ -159,13 +177,7 @@ pub(super) async fn replan(
         (Some(news), Some(_)) => writer.tell(news, now),
         (None, Some(_)) => writer.reminders(now),
     };
-    if writer.link.is_some() && !planned.is_empty() {
-        link::keep(connection, booking.business_id, booking.id, &token, now).await?;
-    }
-    let account_id = if planned.is_empty() { None } else { account(connection, business.id).await? };
-    plan(connection, platform, booking, account_id, &planned, now).await?;
-    let keys: Vec<&str> = planned.iter().map(|message| message.key.as_str()).collect();
-    outbox::keep_only(connection, booking.business_id, booking.id, None, &keys).await
+    writer.replace(connection, None, (&token, planned), now).await
 }
 
 /// Brings the reminders of a visit up to date, and leaves its other messages as they are.
@@ -179,13 +191,7 @@ pub(super) async fn replan_reminders(
     let token = LinkToken::fresh(&platform.entropy);
     let writer = Writer::new(platform, business, booking, Some(&token));
     let planned = if booking.client_phone.is_some() { writer.reminders(now) } else { Vec::new() };
-    if writer.link.is_some() && !planned.is_empty() {
-        link::keep(connection, booking.business_id, booking.id, &token, now).await?;
-    }
-    let account_id = if planned.is_empty() { None } else { account(connection, business.id).await? };
-    plan(connection, platform, booking, account_id, &planned, now).await?;
-    let keys: Vec<&str> = planned.iter().map(|message| message.key.as_str()).collect();
-    outbox::keep_only(connection, booking.business_id, booking.id, Some(MessageKind::Reminder), &keys).await
+    writer.replace(connection, Some(MessageKind::Reminder), (&token, planned), now).await
 }
 
 /// Words what is planned for a visit anew, news that have not left included; nothing is planned and nothing taken back.

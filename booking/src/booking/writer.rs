@@ -10,10 +10,10 @@
 //! are the next batch. The more there is to do, the larger the batches and the less each visit costs.
 //!
 //! On a SQLite file the writer is a thread that has the file open itself, and a visit that is refused is undone alone. On
-//! PostgreSQL it is a task that sends a batch as one statement; where enough are waiting for it to be worth its cost, a
-//! second one is under way beside the first. A statement that fails is written again, visit by visit, so that nobody gets
-//! an error that is another's. Where the database itself is gone, everybody is told so. A caller that goes away is
-//! written all the same, and finds its visit under its idempotency key.
+//! PostgreSQL, and for a database in memory, it is a task. PostgreSQL gets a batch as one statement, and where enough are
+//! waiting for it to be worth its cost, a second one is under way beside the first. A statement that fails is written
+//! again, visit by visit, so that nobody gets an error that is another's. Where the database itself is gone, everybody is
+//! told so. A caller that goes away is written all the same, and finds its visit under its idempotency key.
 
 use db::Db;
 use db::direct::{self, Direct, Jobs};
