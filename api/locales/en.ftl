@@ -256,6 +256,7 @@ message-server-trouble = WhatsApp has trouble at present
 message-not-confirmed = WhatsApp did not confirm the message in time
 message-internal = a fault on our side
 message-quiet-hours = waits for the end of the quiet hours
+message-business-suspended = waits: the business is suspended
 message-cold-budget = waits: enough people who never wrote to this number were written to today
 message-cold-stopped = waits: WhatsApp refuses this account messages to people who never wrote to it
 message-account-banned = WhatsApp banned this account for a time

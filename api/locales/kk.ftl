@@ -228,6 +228,7 @@ message-server-trouble = қазір WhatsApp-та ақау бар
 message-not-confirmed = WhatsApp хабарламаны уақытында растамады
 message-internal = біздің тараптағы қате
 message-quiet-hours = тыныш сағаттардың аяқталуын күтуде
+message-business-suspended = күтуде: компанияның жұмысы тоқтатылған
 message-cold-budget = күтуде: бұл нөмірге жазбаған адамдарға бүгінгі хабарлама саны таусылды
 message-cold-stopped = күтуде: WhatsApp бұл аккаунттың өзіне жазбаған адамдарға хабарламасын өткізбейді
 message-account-banned = WhatsApp бұл аккаунтты уақытша бұғаттады

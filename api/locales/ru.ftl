@@ -260,6 +260,7 @@ message-server-trouble = у WhatsApp сейчас неполадки
 message-not-confirmed = WhatsApp не подтвердил сообщение вовремя
 message-internal = ошибка на нашей стороне
 message-quiet-hours = ждёт окончания тихих часов
+message-business-suspended = ждёт: работа компании приостановлена
 message-cold-budget = ждёт: на сегодня исчерпаны сообщения тем, кто не писал на этот номер
 message-cold-stopped = ждёт: WhatsApp не пропускает сообщения этого аккаунта тем, кто ему не писал
 message-account-banned = WhatsApp временно заблокировал этот аккаунт

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::business::{self, Business, BusinessState};
+use crate::business::{self, Business};
 use crate::client;
 use crate::code::{self, CodeError, CodeRequest, Opens};
 use crate::id::ClientId;
@@ -19,9 +19,6 @@ pub enum ClientLoginError {
     /// No business has this subdomain.
     #[error("no business has this subdomain")]
     UnknownBusiness,
-    /// The business is suspended.
-    #[error("the business is suspended")]
-    Suspended,
     /// The field `phone`.
     #[error(transparent)]
     Phone(#[from] PhoneError),
@@ -101,6 +98,5 @@ pub async fn login(
 
 async fn find(platform: &Platform, subdomain: &str) -> Result<Business, ClientLoginError> {
     let business = business::by_subdomain(&mut platform.db.read().await?, subdomain).await?;
-    let business = business.ok_or(ClientLoginError::UnknownBusiness)?;
-    if business.state == BusinessState::Suspended { Err(ClientLoginError::Suspended) } else { Ok(business) }
+    business.ok_or(ClientLoginError::UnknownBusiness)
 }

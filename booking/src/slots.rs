@@ -131,6 +131,9 @@ pub enum OfferError {
     /// There are no parts, more than [`MOST_PARTS`], or a pause is longer than [`LONGEST_PAUSE`].
     #[error("a visit has one to {MOST_PARTS} parts, with pauses of up to {LONGEST_PAUSE} minutes")]
     Parts,
+    /// The business takes no bookings at present.
+    #[error("the business takes no bookings at present")]
+    Suspended,
     /// The dates are in the wrong order, or there are more than [`MOST_DAYS`].
     #[error("the dates span more than {MOST_DAYS} days, or less than one")]
     Dates,
@@ -154,6 +157,25 @@ pub async fn free(
     (from, to): (Date, Date),
     audience: Audience,
 ) -> Result<Vec<Free>, OfferError> {
+    free_of(platform, business, wanted, (from, to), audience, None).await
+}
+
+/// The same for a visit that is moved: what only it takes itself is free.
+///
+/// # Errors
+///
+/// [`OfferError`].
+pub(crate) async fn free_of(
+    platform: &Platform,
+    business: &Business,
+    wanted: Wanted<'_>,
+    (from, to): (Date, Date),
+    audience: Audience,
+    moved: Option<Moved<'_>>,
+) -> Result<Vec<Free>, OfferError> {
+    if audience == Audience::Public && !business.is_open(platform.clock.real_now()) {
+        return Err(OfferError::Suspended);
+    }
     if from > to || from.until(to).map_or(true, |span| span.get_days() >= MOST_DAYS) {
         return Err(OfferError::Dates);
     }
@@ -162,7 +184,7 @@ pub async fn free(
     }
     let grid = Grid::of(platform, business);
     let now = platform.clock.now();
-    let roster = Roster::load(&mut platform.db.read().await?, business, wanted, grid, (from, to), now, None).await?;
+    let roster = Roster::load(&mut platform.db.read().await?, business, wanted, grid, (from, to), now, moved).await?;
     Ok(within(&roster, grid, now, (from, to), audience))
 }
 

@@ -69,7 +69,8 @@ pub struct Admin {
     pub origin: Origin,
 }
 
-/// A client of a business, who proved their number. They see and manage their own visits and nothing else.
+/// A client of a business, who proved their number. They see and manage their own visits and nothing else, also in a
+/// business that is closed: what they can do there is for the rules of visits to say.
 #[derive(Debug, Clone)]
 pub struct ClientSession {
     /// Who.
@@ -217,9 +218,6 @@ impl FromRequestParts<AppState> for ClientSession {
         let mut connection = state.platform.db.read().await?;
         let business = authority::client(&mut connection, business, session, client).await?;
         let business = business.ok_or(ApiError::new(ProblemKind::SessionEnded))?;
-        if business.state == BusinessState::Suspended {
-            return Err(ApiError::new(ProblemKind::BusinessSuspended));
-        }
         let origin = Origin { who: Who::Client(client), ..origin(parts) };
         Ok(Self { client_id: client, business, origin })
     }

@@ -90,6 +90,7 @@ impl From<OfferError> for ApiError {
             OfferError::UnknownMaster => Self::new(ProblemKind::MasterNotFound),
             OfferError::UnknownService => Self::new(ProblemKind::ServiceNotFound),
             OfferError::NotOffered => Self::new(ProblemKind::ServiceNotOffered),
+            OfferError::Suspended => Self::new(ProblemKind::BusinessClosed),
             OfferError::Dates => Self::field("to", "dates-invalid", vec![("max", MOST_DAYS.to_string())]),
             OfferError::Parts => {
                 let limits = vec![("max", MOST_PARTS.to_string()), ("pause", LONGEST_PAUSE.to_string())];

@@ -74,7 +74,6 @@ impl From<ClientLoginError> for ApiError {
     fn from(error: ClientLoginError) -> Self {
         match error {
             ClientLoginError::UnknownBusiness => Self::new(ProblemKind::BusinessNotFound),
-            ClientLoginError::Suspended => Self::new(ProblemKind::BusinessSuspended),
             ClientLoginError::Phone(error) => phone("phone", error),
             ClientLoginError::TooMany { seconds } => too_many_codes(seconds),
             ClientLoginError::Code => Self::new(ProblemKind::CodeWrong),

@@ -1,8 +1,9 @@
-//! Free start times, for clients and for the staff.
+//! Free start times, for clients and for the staff: for a new visit, and for one that is moved.
 
 use axum::extract::{Path, State};
+use booking::booking::{self as visits, By};
 use booking::business::Business;
-use booking::id::{MasterId, ServiceId};
+use booking::id::{BookingId, MasterId, ServiceId};
 use booking::platform::Platform;
 use booking::slots::{self, Audience, Free, LONGEST_PAUSE, MOST_PARTS, Part, Wanted};
 use booking::zone::Zone;
@@ -13,17 +14,21 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::public;
-use crate::authority::{CatalogueRead, Tenant};
+use crate::authority::{BookingsRead, CatalogueRead, Tenant};
+use crate::errors;
 use crate::http::extract::Query;
 use crate::http::host::HostOf;
-use crate::http::problem::{ApiError, Problem};
+use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::slot::SlotOut;
 use crate::input;
 use crate::state::AppState;
 
 /// The routes of this resource.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_slots)).routes(routes!(list_slots_of_staff))
+    OpenApiRouter::new()
+        .routes(routes!(list_slots))
+        .routes(routes!(list_slots_of_staff))
+        .routes(routes!(list_slots_to_move))
 }
 
 /// Which start times to list.
@@ -42,6 +47,44 @@ pub struct AvailabilityQuery {
     /// 30 minutes after its end, service 3 by whoever is free.
     #[param(example = "1:any", pattern = r"^[0-9]+:([0-9]+|any)(:[0-9]+)?(,[0-9]+:([0-9]+|any)(:[0-9]+)?)*$")]
     items: Option<String>,
+    /// One date on the salon's calendar.
+    #[param(example = "2024-01-15", format = Date)]
+    date: Option<String>,
+    /// In the place of `date`: the first of several dates.
+    #[param(format = Date)]
+    from: Option<String>,
+    /// The last of several dates, 62 at most; absent: the first.
+    #[param(format = Date)]
+    to: Option<String>,
+}
+
+/// Which start times to list for a visit that is moved.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MoveSlotsQuery {
+    /// Another master for all parts.
+    #[param(example = 1)]
+    master_id: Option<i64>,
+    /// Other parts, instead of `master_id`: `1:2,3:any:30` as for a new visit. Absent: what by whom it is now.
+    #[param(example = "1:any", pattern = r"^[0-9]+:([0-9]+|any)(:[0-9]+)?(,[0-9]+:([0-9]+|any)(:[0-9]+)?)*$")]
+    items: Option<String>,
+    /// One date on the salon's calendar.
+    #[param(example = "2024-01-15", format = Date)]
+    date: Option<String>,
+    /// In the place of `date`: the first of several dates.
+    #[param(format = Date)]
+    from: Option<String>,
+    /// The last of several dates, 62 at most; absent: the first.
+    #[param(format = Date)]
+    to: Option<String>,
+}
+
+/// The dates of which to list start times.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DatesQuery {
     /// One date on the salon's calendar.
     #[param(example = "2024-01-15", format = Date)]
     date: Option<String>,
@@ -137,40 +180,99 @@ async fn list_slots_of_staff(
     Asked::read(&query)?.answer(&platform, &tenant.business, Audience::Staff).await
 }
 
-/// A query that makes sense.
-struct Asked {
-    master_id: Option<i64>,
-    parts: Vec<Part>,
+/// Lists the times that a visit could be moved to: those that are free, and those that only it takes itself. Those who
+/// may move it late are told times when the time for it is over, too.
+#[utoipa::path(
+    get, path = "/api/v1/bookings/{booking_id}/availability", tag = "bookings", security(("bearer" = [])),
+    params(("booking_id" = i64, Path, description = "The booking"), MoveSlotsQuery),
+    responses(
+        (status = 200, body = AvailabilityOut),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn list_slots_to_move(
+    State(platform): State<Platform>,
+    tenant: Tenant<BookingsRead>,
+    Path(id): Path<String>,
+    Query(query): Query<MoveSlotsQuery>,
+) -> Result<axum::Json<AvailabilityOut>, ApiError> {
+    let id = BookingId::new(input::id(&id, ProblemKind::BookingNotFound)?);
+    let dates = Dates::read(query.date.as_deref(), query.from.as_deref(), query.to.as_deref())?;
+    let by = By::Staff(&tenant.access);
+    let items = match (&query.items, query.master_id) {
+        (Some(_), Some(_)) => return Err(not_with("items", "master_id")),
+        (Some(items), None) => Some(parts(items)?),
+        (None, Some(master_id)) => Some(visits::parts_by(&platform, by, id, MasterId::new(master_id)).await?),
+        (None, None) => None,
+    };
+    let free = visits::times_to_move(&platform, by, id, items.as_deref(), dates.range()).await;
+    let free = free.map_err(|error| errors::bookings::moving(error, None, &tenant))?;
+    Ok(axum::Json(AvailabilityOut::new(&free, &tenant.business.zone, dates, query.master_id)))
+}
+
+/// The times that a client could move a visit of theirs to, with what and by whom as it is.
+pub(super) async fn to_move_by_client(
+    platform: &Platform,
+    by: By<'_>,
+    booking_id: BookingId,
+    query: &DatesQuery,
+    zone: &Zone,
+) -> Result<axum::Json<AvailabilityOut>, ApiError> {
+    let dates = Dates::read(query.date.as_deref(), query.from.as_deref(), query.to.as_deref())?;
+    let free = visits::times_to_move(platform, by, booking_id, None, dates.range()).await;
+    let free = free.map_err(|error| errors::bookings::moving_by_client(error, zone))?;
+    Ok(axum::Json(AvailabilityOut::new(&free, zone, dates, None)))
+}
+
+/// The dates that a query asks about.
+#[derive(Clone, Copy)]
+struct Dates {
     from: Date,
     to: Date,
     /// Whether one date was asked for, as `date`.
     by_date: bool,
 }
 
-impl Asked {
-    fn read(query: &AvailabilityQuery) -> Result<Self, ApiError> {
-        let not_with =
-            |field, other: &str| Err(ApiError::field(field, "field-not-with", vec![("other", other.to_owned())]));
-        let master_id = query.master_id.map(MasterId::new);
-        let parts = match (&query.items, query.service_id) {
-            (Some(_), Some(_)) => return not_with("items", "service_id"),
-            (Some(_), None) if query.master_id.is_some() => return not_with("items", "master_id"),
-            (Some(items), None) => parts(items)?,
-            (None, Some(id)) => vec![Part { service_id: ServiceId::new(id), master_id, pause_minutes: 0 }],
-            (None, None) => Vec::new(),
-        };
-        let (from, to) = match (&query.date, &query.from) {
-            (Some(_), Some(_)) => return not_with("date", "from"),
-            (Some(_), None) if query.to.is_some() => return not_with("date", "to"),
+impl Dates {
+    fn read(date: Option<&str>, from: Option<&str>, to: Option<&str>) -> Result<Self, ApiError> {
+        let (from, to) = match (date, from) {
+            (Some(_), Some(_)) => return Err(not_with("date", "from")),
+            (Some(_), None) if to.is_some() => return Err(not_with("date", "to")),
             (Some(date), None) => (input::date("date", date)?, None),
-            (None, Some(from)) => (input::date("from", from)?, query.to.as_deref()),
+            (None, Some(from)) => (input::date("from", from)?, to),
             (None, None) => {
                 let either = vec![("one", "date".to_owned()), ("other", "from".to_owned())];
                 return Err(ApiError::field("date", "field-one-of", either));
             }
         };
         let to = to.map_or(Ok(from), |to| input::date("to", to))?;
-        Ok(Self { master_id: query.master_id, parts, from, to, by_date: query.date.is_some() })
+        Ok(Self { from, to, by_date: date.is_some() })
+    }
+
+    const fn range(self) -> (Date, Date) {
+        (self.from, self.to)
+    }
+}
+
+/// A query that makes sense.
+struct Asked {
+    master_id: Option<i64>,
+    parts: Vec<Part>,
+    dates: Dates,
+}
+
+impl Asked {
+    fn read(query: &AvailabilityQuery) -> Result<Self, ApiError> {
+        let master_id = query.master_id.map(MasterId::new);
+        let parts = match (&query.items, query.service_id) {
+            (Some(_), Some(_)) => return Err(not_with("items", "service_id")),
+            (Some(_), None) if query.master_id.is_some() => return Err(not_with("items", "master_id")),
+            (Some(items), None) => parts(items)?,
+            (None, Some(id)) => vec![Part { service_id: ServiceId::new(id), master_id, pause_minutes: 0 }],
+            (None, None) => Vec::new(),
+        };
+        let dates = Dates::read(query.date.as_deref(), query.from.as_deref(), query.to.as_deref())?;
+        Ok(Self { master_id: query.master_id, parts, dates })
     }
 
     async fn answer(
@@ -183,25 +285,35 @@ impl Asked {
             [] => Wanted::Step(self.master_id.map(MasterId::new)),
             parts => Wanted::Visit(parts),
         };
-        let free = slots::free(platform, business, wanted, (self.from, self.to), audience).await?;
-        let days = days(&free, &business.zone, (self.from, self.to));
-        let mut out = AvailabilityOut {
+        let free = slots::free(platform, business, wanted, self.dates.range(), audience).await?;
+        Ok(axum::Json(AvailabilityOut::new(&free, &business.zone, self.dates, self.master_id)))
+    }
+}
+
+fn not_with(field: &'static str, other: &str) -> ApiError {
+    ApiError::field(field, "field-not-with", vec![("other", other.to_owned())])
+}
+
+impl AvailabilityOut {
+    fn new(free: &[Free], zone: &Zone, dates: Dates, master_id: Option<i64>) -> Self {
+        let days = days(free, zone, dates.range());
+        let mut out = Self {
             date: None,
-            master_id: self.master_id,
-            time_zone: business.zone.name().to_owned(),
+            master_id,
+            time_zone: zone.name().to_owned(),
             available_slots: None,
             slots: None,
             days: None,
         };
-        if self.by_date {
+        if dates.by_date {
             let slots: Vec<FreeOut> = days.into_iter().flat_map(|day| day.slots).collect();
-            out.date = Some(self.from.to_string());
+            out.date = Some(dates.from.to_string());
             out.available_slots = Some(slots.iter().map(|free| free.slot.time.clone()).collect());
             out.slots = Some(slots);
         } else {
             out.days = Some(days);
         }
-        Ok(axum::Json(out))
+        out
     }
 }
 

@@ -17,6 +17,7 @@ use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::slot::wall_text;
 use crate::input;
 use crate::money;
+use crate::routes::availability::{AvailabilityOut, DatesQuery, to_move_by_client};
 use crate::state::AppState;
 
 /// Visits on a page, unless the request says otherwise.
@@ -29,6 +30,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(show_client_booking))
         .routes(routes!(cancel_client_booking))
         .routes(routes!(move_client_booking))
+        .routes(routes!(list_slots_of_client))
 }
 
 /// Which visits to list.
@@ -88,12 +90,14 @@ pub struct ClientBookingOut {
     price_tiyn: i64,
     /// Always `KZT`.
     currency: &'static str,
-    /// Until when the client can cancel it.
+    /// Until when the client can cancel it; absent when they no longer can.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2024-01-15T12:00:00+05:00")]
-    cancel_until: String,
-    /// Until when the client can move it.
+    cancel_until: Option<String>,
+    /// Until when the client can move it; absent when they no longer can.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2024-01-15T12:00:00+05:00")]
-    move_until: String,
+    move_until: Option<String>,
 }
 
 /// Why a client cancels.
@@ -213,6 +217,27 @@ async fn move_client_booking(
     Ok(axum::Json(ClientBookingOut::new(&done, &client, &platform)))
 }
 
+/// Lists the times that a visit of the client could be moved to: those that are free, and those that only it takes
+/// itself. When it cannot be moved, the answer is the move's own.
+#[utoipa::path(
+    get, path = "/api/v1/client/bookings/{booking_id}/availability", tag = "client", security(("bearer" = [])),
+    params(("booking_id" = i64, Path, description = "The booking"), DatesQuery),
+    responses(
+        (status = 200, body = AvailabilityOut),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn list_slots_of_client(
+    State(platform): State<Platform>,
+    client: ClientSession,
+    Path(id): Path<String>,
+    Query(query): Query<DatesQuery>,
+) -> Result<axum::Json<AvailabilityOut>, ApiError> {
+    let booking = own(&platform, &client, &id).await?;
+    let by = By::Client { business_id: client.business.id, origin: &client.origin };
+    to_move_by_client(&platform, by, booking.id, &query, &client.business.zone).await
+}
+
 /// A visit of the client; everybody else's does not exist for them.
 async fn own(platform: &Platform, client: &ClientSession, id: &str) -> Result<Booking, ApiError> {
     let id = BookingId::new(input::id(id, ProblemKind::BookingNotFound)?);
@@ -223,8 +248,7 @@ async fn own(platform: &Platform, client: &ClientSession, id: &str) -> Result<Bo
 
 impl ClientBookingOut {
     fn new(booking: &Booking, client: &ClientSession, platform: &Platform) -> Self {
-        let cancel = booking.cancel_deadline(&client.business, &platform.policy);
-        let moving = booking.move_deadline(&client.business, &platform.policy);
+        let choices = booking.choices(&client.business, platform);
         Self {
             id: booking.id.get(),
             status: booking.state.as_str(),
@@ -238,8 +262,8 @@ impl ClientBookingOut {
             price: money::tenge(booking.price_tiyn),
             price_tiyn: booking.price_tiyn,
             currency: money::CURRENCY,
-            cancel_until: booking.zone.rfc_3339(cancel.until),
-            move_until: booking.zone.rfc_3339(moving.until),
+            cancel_until: choices.cancel_until.map(|until| booking.zone.rfc_3339(until)),
+            move_until: choices.move_until.map(|until| booking.zone.rfc_3339(until)),
         }
     }
 }

@@ -60,6 +60,9 @@ pub struct BusinessOut {
     /// The language its clients are written to in: ru, kk or en.
     #[schema(example = "ru")]
     language: String,
+    /// Whether it can be booked at present. If not, free times are refused too, and its clients still see and cancel
+    /// what they have booked.
+    takes_bookings: bool,
 }
 
 /// The services of a business.
@@ -242,7 +245,9 @@ async fn show_business(
     host: HostOf,
     Path(subdomain): Path<String>,
 ) -> Result<axum::Json<BusinessOut>, ApiError> {
-    Ok(axum::Json(find(&platform, &host, Some(&subdomain)).await?.into()))
+    let business = find(&platform, &host, Some(&subdomain)).await?;
+    let takes_bookings = business.is_open(platform.clock.real_now());
+    Ok(axum::Json(BusinessOut::new(business, takes_bookings)))
 }
 
 /// Lists the services of a business.
@@ -394,8 +399,8 @@ impl OfferOut {
     }
 }
 
-impl From<Business> for BusinessOut {
-    fn from(business: Business) -> Self {
+impl BusinessOut {
+    fn new(business: Business, takes_bookings: bool) -> Self {
         Self {
             id: business.id.get(),
             business_name: business.name.as_str().to_owned(),
@@ -404,6 +409,7 @@ impl From<Business> for BusinessOut {
             address: business.address,
             time_zone: business.zone.name().to_owned(),
             language: business.language.as_str().to_owned(),
+            takes_bookings,
         }
     }
 }

@@ -14,11 +14,12 @@ use utoipa_axum::routes;
 
 use crate::errors;
 use crate::http::context::RequestContext;
-use crate::http::extract::Json;
+use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::slot::wall_text;
 use crate::input;
 use crate::money;
+use crate::routes::availability::{AvailabilityOut, DatesQuery, to_move_by_client};
 use crate::state::AppState;
 
 /// The routes of this resource.
@@ -27,6 +28,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(show_visit))
         .routes(routes!(cancel_visit))
         .routes(routes!(move_visit))
+        .routes(routes!(list_slots_of_visit))
         .routes(routes!(confirm_visit))
 }
 
@@ -165,6 +167,26 @@ async fn move_visit(
     Ok(axum::Json(visit.out(&platform, &done)))
 }
 
+/// Lists the times that the visit behind a link could be moved to: those that are free, and those that only it takes
+/// itself. When it cannot be moved, the answer is the move's own.
+#[utoipa::path(
+    get, path = "/api/v1/visit/{token}/availability", tag = "public",
+    params(("token" = String, Path, description = "What the link ends with"), DatesQuery),
+    responses(
+        (status = 200, body = AvailabilityOut),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn list_slots_of_visit(
+    State(platform): State<Platform>,
+    context: RequestContext,
+    Path(token): Path<String>,
+    Query(query): Query<DatesQuery>,
+) -> Result<axum::Json<AvailabilityOut>, ApiError> {
+    let visit = Visit::find(&platform, &context, &token).await?;
+    to_move_by_client(&platform, visit.by(), visit.booking.id, &query, &visit.business.zone).await
+}
+
 /// Notes that the client will come. Whether the salon agrees to a visit is still the salon's to say.
 #[utoipa::path(
     post, path = "/api/v1/visit/{token}/confirm", tag = "public",
@@ -209,8 +231,8 @@ impl Visit {
     }
 
     fn out(&self, platform: &Platform, booking: &Booking) -> VisitOut {
-        let (business, now) = (&self.business, platform.clock.now());
-        let open = |until| (booking.state.is_ahead() && now <= until).then(|| booking.zone.rfc_3339(until));
+        let business = &self.business;
+        let choices = booking.choices(business, platform);
         let first_name = booking.client_name.as_ref().and_then(|name| name.as_str().split_whitespace().next());
         let part = |segment: &visits::Segment| VisitPartOut {
             service_id: segment.service_id.get(),
@@ -233,8 +255,8 @@ impl Visit {
             price: money::tenge(booking.price_tiyn),
             price_tiyn: booking.price_tiyn,
             currency: money::CURRENCY,
-            can_cancel_until: open(booking.cancel_deadline(business, &platform.policy).until),
-            can_move_until: open(booking.move_deadline(business, &platform.policy).until),
+            can_cancel_until: choices.cancel_until.map(|until| booking.zone.rfc_3339(until)),
+            can_move_until: choices.move_until.map(|until| booking.zone.rfc_3339(until)),
             is_confirmed_by_client: booking.acknowledged_at.is_some(),
         }
     }

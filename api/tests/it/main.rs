@@ -8,6 +8,7 @@ mod bad_input;
 mod bookings;
 mod catalogue;
 mod clients;
+mod closed;
 mod deploy;
 mod document;
 mod faults;

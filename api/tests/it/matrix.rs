@@ -108,7 +108,7 @@ impl Operation {
         [status.to_string(), format!("{}XX", status / 100)].iter().any(|code| responses.get(code).is_some())
     }
 
-    /// The path with its parameters and those of the query that are needed or name an id.
+    /// The path with its parameters and those of the query that are needed, name an id or say of which date.
     fn uri(&self, document: &Value, ids: &Ids) -> String {
         let mut path = self.path.clone();
         let mut query = Vec::new();
@@ -123,7 +123,7 @@ impl Operation {
             };
             match parameter["in"].as_str() {
                 Some("path") => path = path.replace(&format!("{{{name}}}"), &value),
-                Some("query") if parameter["required"] == true || name.ends_with("_id") => {
+                Some("query") if parameter["required"] == true || name.ends_with("_id") || name == "date" => {
                     query.push(format!("{name}={value}"));
                 }
                 _ => {}

@@ -1,7 +1,7 @@
 //! Moving a visit to another time, or to other masters, in one transaction.
 
 use db::Connection;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use serde_json::json;
 
 use crate::audit;
@@ -21,7 +21,7 @@ use crate::id::{BookingId, MasterId};
 use crate::name::Notes;
 use crate::phone::Phone;
 use crate::platform::Platform;
-use crate::slots::{self, Moved, OfferError, Part, Visit};
+use crate::slots::{self, Audience, Free, Moved, OfferError, Part, Visit, Wanted};
 use crate::store::{StoreError, from_store};
 use crate::text::Event;
 use crate::zone::NonExistentTime;
@@ -115,16 +115,8 @@ pub async fn move_visit(
 ) -> Result<Booking, MoveError> {
     let now = platform.clock.now();
     let mut connection = platform.db.read().await?;
-    let found = read::find(&mut connection, by.business_id(), booking_id).await?;
-    let booking = found.filter(|booking| by.sees(booking)).ok_or(MoveError::NotFound)?;
-    if to.version.is_some_and(|version| version != booking.version) {
-        return Err(MoveError::Stale { current: Box::new(booking) });
-    }
-    if !booking.state.is_ahead() {
-        return Err(MoveError::NotPossible { state: booking.state });
-    }
-    let business = business::by_id(&mut connection, by.business_id()).await?.ok_or(MoveError::NotFound)?;
-    let remark = check_window(platform, &business, by, &booking, to, now)?;
+    let (business, booking) = movable(&mut connection, platform, by, booking_id, to.version).await?;
+    let remark = check_window(platform, &business, by, &booking, to.late)?;
     let parts = to.parts.map_or_else(|| booking.parts(), <[Part]>::to_vec);
     let start = business.zone.instant(to.start)?;
     let items = booking.items();
@@ -155,6 +147,39 @@ pub async fn move_visit(
     Err(CreateError::SlotTaken { nearest }.into())
 }
 
+/// The times that a visit could be moved to from one date to another, in order, each with those who can serve: those
+/// that anybody could book, and those that only the visit takes itself; its own is among them. `parts` is what by whom, or
+/// by anybody; none is as it is. Who may move it late is told times at any hour.
+///
+/// # Errors
+///
+/// [`MoveError`], as for the move itself.
+pub async fn times_to_move(
+    platform: &Platform,
+    by: By<'_>,
+    booking_id: BookingId,
+    parts: Option<&[Part]>,
+    dates: (Date, Date),
+) -> Result<Vec<Free>, MoveError> {
+    let (business, booking) = movable(&mut platform.db.read().await?, platform, by, booking_id, None).await?;
+    check_window(platform, &business, by, &booking, by.may_be_late())?;
+    let parts = parts.map_or_else(|| booking.parts(), <[Part]>::to_vec);
+    let items = booking.items();
+    let itself = Some(Moved { booking_id, items: &items });
+    let audience = match by {
+        By::Staff(_) => Audience::Staff,
+        By::Client { .. } | By::Time { .. } => Audience::Public,
+    };
+    let mut free = slots::free_of(platform, &business, Wanted::Visit(&parts), dates, audience, itself).await?;
+    if let By::Staff(access) = by {
+        for masters in free.iter_mut().flat_map(|free| &mut free.masters) {
+            masters.retain(|master_id| access.sees_master(*master_id));
+        }
+        free.retain(|free| free.masters.iter().all(|masters| !masters.is_empty()));
+    }
+    Ok(free)
+}
+
 /// What a visit has, by one other master; nothing for one that they do not see.
 ///
 /// # Errors
@@ -171,19 +196,41 @@ pub async fn parts_by(
     Ok(parts.into_iter().map(|part| Part { master_id: Some(master_id), ..part }).collect())
 }
 
+/// A visit that is there for them and to come, in a business that lets them move it.
+async fn movable(
+    connection: &mut Connection,
+    platform: &Platform,
+    by: By<'_>,
+    booking_id: BookingId,
+    version: Option<i64>,
+) -> Result<(Business, Booking), MoveError> {
+    let found = read::find(connection, by.business_id(), booking_id).await?;
+    let booking = found.filter(|booking| by.sees(booking)).ok_or(MoveError::NotFound)?;
+    if version.is_some_and(|version| version != booking.version) {
+        return Err(MoveError::Stale { current: Box::new(booking) });
+    }
+    if !booking.state.is_ahead() {
+        return Err(MoveError::NotPossible { state: booking.state });
+    }
+    let business = business::by_id(connection, by.business_id()).await?.ok_or(MoveError::NotFound)?;
+    match by {
+        By::Client { .. } if !business.is_open(platform.clock.real_now()) => Err(CreateError::Suspended.into()),
+        By::Client { .. } | By::Staff(_) | By::Time { .. } => Ok((business, booking)),
+    }
+}
+
 fn check_window(
     platform: &Platform,
     business: &Business,
     by: By<'_>,
     booking: &Booking,
-    to: &Move<'_>,
-    now: Timestamp,
+    late: bool,
 ) -> Result<Option<Remark>, MoveError> {
     let deadline = booking.move_deadline(business, &platform.policy);
-    if now <= deadline.until {
+    if platform.clock.now() <= deadline.until {
         return Ok(None);
     }
-    if !to.late {
+    if !late {
         let (until, hours) = (deadline.until, deadline.hours);
         return Err(MoveError::TooLate { until, hours, phone: business.phone.clone() });
     }

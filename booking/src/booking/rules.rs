@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::booking::{Booking, BookingState, Segment};
 use crate::business::Business;
 use crate::clock::Timestamp;
+use crate::platform::Platform;
 use crate::policy::Policy;
 use crate::service::ServiceName;
 use crate::settings::VisitSettings;
@@ -40,6 +41,15 @@ pub struct Deadline {
     pub hours: u32,
     /// The last instant.
     pub until: Timestamp,
+}
+
+/// Until when its client can change a visit; none of what they can no longer do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choices {
+    /// Until when they can cancel it.
+    pub cancel_until: Option<Timestamp>,
+    /// Until when they can move it.
+    pub move_until: Option<Timestamp>,
 }
 
 impl Booking {
@@ -84,6 +94,18 @@ impl Booking {
     pub fn move_deadline(&self, business: &Business, policy: &Policy) -> Deadline {
         let default = business.settings.visits.move_hours.unwrap_or(policy.cancellation_hours);
         self.deadline(default, |windows| windows.move_hours)
+    }
+
+    /// What its client can still do about it.
+    #[must_use]
+    pub fn choices(&self, business: &Business, platform: &Platform) -> Choices {
+        let (policy, now) = (&platform.policy, platform.clock.now());
+        let ahead = |deadline: Deadline| (self.state.is_ahead() && now <= deadline.until).then_some(deadline.until);
+        let is_open = business.is_open(platform.clock.real_now());
+        Choices {
+            cancel_until: ahead(self.cancel_deadline(business, policy)),
+            move_until: ahead(self.move_deadline(business, policy)).filter(|_| is_open),
+        }
     }
 
     fn deadline(&self, default: u32, of: impl Fn(Windows) -> Option<u32>) -> Deadline {

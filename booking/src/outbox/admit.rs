@@ -1,4 +1,5 @@
-//! Whether a due message may go out now: what its recipient wants, the hour, and how the account stands with strangers.
+//! Whether a due message may go out now: what its recipient wants, whether its business is suspended, the hour, and how
+//! the account stands with strangers.
 //!
 //! A contact is *warm* once they wrote to the account. WhatsApp punishes messages to others, so those have a small budget,
 //! and stop altogether while WhatsApp refuses them.
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use db::Connection;
 
 use crate::account;
-use crate::business;
+use crate::business::{self, BusinessState};
 use crate::clock::Timestamp;
 use crate::contact::{self, Contact};
 use crate::id::{AccountId, BusinessId};
@@ -21,6 +22,9 @@ use crate::zone::Zone;
 
 /// How long after what it answers a message is not held up by quiet hours, in seconds.
 pub const ANSWER_SECONDS: i64 = 600;
+
+/// After how long what the staff of a suspended business wrote is judged again, in seconds.
+const SUSPENDED_SECONDS: i64 = 3_600;
 
 /// What becomes of a due message.
 pub(super) enum Verdict {
@@ -55,6 +59,7 @@ struct Rules {
     quiet: QuietHours,
     zone: Zone,
     budget: Option<u32>,
+    is_suspended: bool,
 }
 
 impl<'a> Admission<'a> {
@@ -73,9 +78,13 @@ impl<'a> Admission<'a> {
         {
             return Ok(Verdict::Drop { reason });
         }
-        let Some(Rules { quiet, zone, budget }) = self.rules(connection, message.business_id).await? else {
+        let Some(Rules { quiet, zone, budget, is_suspended }) = self.rules(connection, message.business_id).await?
+        else {
             return Ok(Verdict::Drop { reason: "internal" });
         };
+        if is_suspended && message.kind.is_written_by_staff() {
+            return Ok(Verdict::Wait { until: self.now.plus(SUSPENDED_SECONDS), reason: "business-suspended" });
+        }
         let opens = quiet.opens(&zone, self.now);
         if opens > self.now && !self.is_awaited(message, &contact) {
             return Ok(Verdict::Wait { until: opens, reason: "quiet-hours" });
@@ -114,6 +123,7 @@ impl<'a> Admission<'a> {
         let rules = business::by_id(connection, id).await?.map(|business| Rules {
             quiet: QuietHours::of(&business.settings.messages, self.policy),
             budget: business.settings.messages.cold_per_day,
+            is_suspended: business.state == BusinessState::Suspended,
             zone: business.zone,
         });
         self.rules.insert(id, rules.clone());

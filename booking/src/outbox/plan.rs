@@ -78,6 +78,21 @@ impl MessageKind {
         }
     }
 
+    /// Whether the staff, or a program of theirs, wrote it: it has nothing to do with a visit that was promised.
+    pub(crate) const fn is_written_by_staff(self) -> bool {
+        match self {
+            Self::Direct | Self::Relay | Self::Bulk | Self::Invitation => true,
+            Self::Confirmation
+            | Self::Reminder
+            | Self::Cancellation
+            | Self::Change
+            | Self::Request
+            | Self::Expiry
+            | Self::Code
+            | Self::Reply => false,
+        }
+    }
+
     /// Whether its text opens something: nobody but its recipient sees it, and it is forgotten once it has left.
     pub(crate) const fn is_secret(self) -> bool {
         match self {

@@ -18,18 +18,18 @@ use db::testing::on_each;
 
 use crate::salon::Salon;
 
-const CLIENT: &str = "77771234567";
+pub(crate) const CLIENT: &str = "77771234567";
 const JID: &str = "77771234567@s.whatsapp.net";
 
 /// The salon with its account, and the lease of it.
-struct Chat {
-    salon: Salon,
+pub(crate) struct Chat {
+    pub(crate) salon: Salon,
     account_id: AccountId,
     lease: Lease,
 }
 
 impl Chat {
-    async fn open(db: &db::Db) -> Self {
+    pub(crate) async fn open(db: &db::Db) -> Self {
         let salon = Salon::open(db).await;
         let mut connection = db.read().await.unwrap();
         let account_id = account::of_business(&mut connection, salon.business.id).await.unwrap().unwrap().id;
@@ -51,7 +51,7 @@ impl Chat {
     }
 
     /// Sends everything that may go out now; gives the texts.
-    async fn send(&self) -> Vec<String> {
+    pub(crate) async fn send(&self) -> Vec<String> {
         let claimed = self.claim().await;
         for message in &claimed {
             outbox::mark_sent(&self.salon.platform.db, message, self.now()).await.unwrap();
@@ -59,13 +59,13 @@ impl Chat {
         claimed.into_iter().map(|message| message.text).collect()
     }
 
-    async fn hear(&self, id: &str, text: &str) -> Outcome {
+    pub(crate) async fn hear(&self, id: &str, text: &str) -> Outcome {
         let phone: Phone = CLIENT.parse().unwrap();
         let incoming = Incoming { chat: JID, wa_message_id: id, phone: Some(&phone), text: Some(text), at: self.now() };
         inbound::receive(&self.salon.platform, self.account_id, &incoming).await.unwrap()
     }
 
-    async fn visit(&self, booking: &Booking) -> Booking {
+    pub(crate) async fn visit(&self, booking: &Booking) -> Booking {
         let mut connection = self.salon.platform.db.read().await.unwrap();
         visits::find(&mut connection, booking.business_id, booking.id).await.unwrap().unwrap()
     }

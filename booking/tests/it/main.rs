@@ -5,6 +5,7 @@ mod bookings;
 mod bulk;
 mod catalogue;
 mod clients;
+mod closed;
 mod concurrency;
 mod crash;
 mod delivery;

@@ -1,12 +1,16 @@
 //! Moves that touch the visit's own time, and what they leave of what its client said.
 
 use booking::access::Who;
-use booking::booking::{Booking, By, CreateError, Move, MoveError, NewBooking, Party, acknowledge, find, move_visit};
+use booking::booking::{
+    Action, Booking, By, Change, CreateError, Move, MoveError, NewBooking, Party, acknowledge, change, find,
+    move_visit, times_to_move,
+};
 use booking::id::{BookingId, MasterId, UserId};
 use booking::outbox::{self, MessageKind, MessageState};
 use booking::slots::{Item, Part};
 use booking::user::Role;
 use db::testing::on_each;
+use jiff::civil::{Date, date};
 
 use crate::salon::{ORIGIN, PUBLIC, Salon};
 
@@ -21,6 +25,14 @@ fn to<'a>(start: &str, parts: &'a [Part]) -> Move<'a> {
 
 async fn as_client(salon: &Salon, id: BookingId, to: &Move<'_>) -> Result<Booking, MoveError> {
     move_visit(&salon.platform, By::Client { business_id: salon.business.id, origin: &ORIGIN }, id, to).await
+}
+
+const DAY: Date = date(2026, 1, 16);
+
+/// The times of the day that a visit could be moved to, on the wall, by those of `by`.
+async fn times(salon: &Salon, by: By<'_>, id: BookingId, parts: Option<&[Part]>) -> Vec<String> {
+    let free = times_to_move(&salon.platform, by, id, parts, (DAY, DAY)).await.unwrap();
+    free.iter().map(|free| free.slot.wall.strftime("%H:%M").to_string()).collect()
 }
 
 fn masters(booking: &Booking) -> Vec<MasterId> {
@@ -148,6 +160,72 @@ async fn after_a_move_the_client_has_said_nothing_and_is_asked_again() {
         assert_eq!(reminders, 2);
         drop(connection);
         acknowledge(&salon.platform, client, visit.id).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_times_for_a_move_are_those_of_everybody_and_those_that_only_the_visit_takes() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let visit = salon.book("2026-01-16T10:00:00", "87771234567").await.unwrap();
+        let other = salon.book("2026-01-16T12:00:00", "87770000001").await.unwrap();
+        let client = By::Client { business_id: salon.business.id, origin: &ORIGIN };
+        let offered = times(&salon, client, visit.id, None).await;
+        let public = salon.free(salon.cut(), DAY).await;
+        let only: Vec<_> = offered.iter().filter(|time| !public.contains(time)).collect();
+        assert_eq!(only, ["09:30", "10:00", "10:30"], "what the visit stands in the way of itself");
+        assert!(public.iter().all(|time| offered.contains(time)), "{offered:?}");
+        assert!(!offered.contains(&"11:30".to_owned()), "the other visit is in the way");
+        // What is offered can be had, what is not cannot.
+        for time in [&offered[0], &"10:30".to_owned(), &offered[offered.len() - 1], &"11:00".to_owned()] {
+            as_client(&salon, visit.id, &to(&format!("2026-01-16T{time}:00"), &[])).await.unwrap();
+        }
+        as_client(&salon, visit.id, &to("2026-01-16T11:30:00", &[])).await.unwrap_err();
+        // The other visit's own times are told to whoever moves that one only.
+        assert!(times(&salon, client, other.id, None).await.contains(&"12:30".to_owned()));
+        // Notice and horizon are the client's, not the staff's.
+        let owner = salon.owner().await;
+        let staff = times(&salon, By::Staff(&owner), visit.id, None).await;
+        assert!(staff.len() >= offered.len());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn times_for_a_move_follow_its_rules() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let [first, second, _] = salon.masters[..] else { panic!("three masters") };
+        let visit = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        let client = By::Client { business_id: salon.business.id, origin: &ORIGIN };
+        let range = |dates| times_to_move(&salon.platform, client, visit.id, None, dates);
+        let wide = range((DAY, date(2026, 3, 19))).await;
+        assert!(matches!(wide, Err(MoveError::Visit(CreateError::Offer(_)))));
+        let nobodys = times_to_move(&salon.platform, client, BookingId::new(99), None, (DAY, DAY)).await;
+        assert!(matches!(nobodys, Err(MoveError::NotFound)), "{nobodys:?}");
+        // By anybody: for a master who sees no other calendar, only in their own.
+        let who = Who::User { id: UserId::new(1), impersonator: None };
+        let master = salon.staff(who, Role::Master, Some(first));
+        let any = [part(&salon, 0)];
+        let free = times_to_move(&salon.platform, By::Staff(&master), visit.id, Some(&any), (DAY, DAY)).await.unwrap();
+        assert!(free.iter().all(|free| free.masters == [[first]]), "{free:?}");
+        let stranger = salon.staff(who, Role::Master, Some(second));
+        let hidden = times_to_move(&salon.platform, By::Staff(&stranger), visit.id, None, (DAY, DAY)).await;
+        assert!(matches!(hidden, Err(MoveError::NotFound)), "{hidden:?}");
+        // Near the visit the client is told whom to call, and who may move it late is told times.
+        salon.travel_hours(51);
+        let late = range((DAY, DAY)).await;
+        assert!(matches!(late, Err(MoveError::TooLate { .. })), "{late:?}");
+        let late = times_to_move(&salon.platform, By::Staff(&master), visit.id, None, (DAY, DAY)).await;
+        assert!(matches!(late, Err(MoveError::TooLate { .. })), "{late:?}");
+        let owner = salon.owner().await;
+        let staff = times(&salon, By::Staff(&owner), visit.id, None).await;
+        assert!(staff.contains(&"14:30".to_owned()), "{staff:?}");
+        let cancel = Change { late: true, ..Change::of(Action::Cancel) };
+        change(&salon.platform, By::Staff(&owner), visit.id, &cancel).await.unwrap();
+        let gone = range((DAY, DAY)).await;
+        assert!(matches!(gone, Err(MoveError::NotPossible { .. })), "{gone:?}");
     })
     .await;
 }

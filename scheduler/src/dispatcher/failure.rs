@@ -33,6 +33,7 @@ const COLD_STOP: i64 = 86_400;
 /// shown.
 pub const REASONS: &[&str] = &[
     "quiet-hours",
+    "business-suspended",
     "cold-budget",
     "cold-stopped",
     "account-banned",
