@@ -4,7 +4,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection as _, Executor, SqliteConnection};
 
 use crate::error::Error;
+use crate::private;
 
 /// How long somebody else's lock is waited for before a file counts as in use.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -137,9 +137,7 @@ pub async fn restore(url: &str, from: &Path, force: bool, now: i64) -> Result<Op
     if !is_empty && !force {
         return Err(BackupError::NotEmpty(target));
     }
-    if let Some(folder) = target.parent() {
-        fs::create_dir_all(folder).map_err(|source| BackupError::File { path: folder.to_owned(), source })?;
-    }
+    private::folder_of(&target).map_err(|source| BackupError::File { path: target.clone(), source })?;
     let fresh = beside(&target, "restoring");
     make_private(&fresh)?;
     let done = copy(from, &fresh).and_then(|()| exchange(&target, &fresh, !is_empty, now));
@@ -208,8 +206,7 @@ fn exchange(target: &Path, fresh: &Path, keep: bool, now: i64) -> Result<Option<
 }
 
 fn make_private(path: &Path) -> Result<(), BackupError> {
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    made.map(drop).map_err(|source| not_made(path, source))
+    private::new_file(path).map_err(|source| not_made(path, source))
 }
 
 /// Why a file that must be new could not be made.

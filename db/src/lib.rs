@@ -57,6 +57,7 @@ pub mod listen;
 mod macros;
 pub mod migration;
 mod postgres;
+mod private;
 mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;

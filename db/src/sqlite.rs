@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch
 use crate::database::{ACQUIRE_TIMEOUT, Options, STATEMENTS_KEPT, Usage};
 use crate::direct::{Close, File, Job, Jobs};
 use crate::error::Error;
+use crate::private;
 
 /// How long SQLite waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,7 +55,7 @@ impl SqliteDb {
             // Readers of a shared cache would block on the writer's table locks and it on theirs.
             (base.clone(), base.pragma("read_uncommitted", "true"))
         } else {
-            make_folder(base.get_filename()).await?;
+            make_private(base.get_filename()).map_err(sqlx::Error::Io)?;
             let sync = if options.sqlite_full_sync { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
             let write = base.clone().journal_mode(SqliteJournalMode::Wal).synchronous(sync);
             (write.optimize_on_close(true, None), base.pragma("query_only", "true"))
@@ -145,12 +146,13 @@ fn report(closed: Result<(), sqlx::Error>) {
     }
 }
 
-async fn make_folder(file: &Path) -> Result<(), Error> {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => {
-            Ok(tokio::fs::create_dir_all(folder).await.map_err(sqlx::Error::Io)?)
-        }
-        Some(_) | None => Ok(()),
+/// Makes the file, and its folder, where they are not there: SQLite would let everybody read them. A file that is there
+/// keeps its mode, which is its owner's business.
+fn make_private(file: &Path) -> std::io::Result<()> {
+    private::folder_of(file)?;
+    match private::new_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

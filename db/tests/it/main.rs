@@ -4,3 +4,4 @@
 mod engines;
 mod group;
 mod migrations;
+mod private;
