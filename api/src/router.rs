@@ -77,6 +77,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(routes::api_keys::routes())
         .merge(routes::audit::routes())
         .merge(routes::admin::routes())
+        .merge(routes::admin_accounts::routes())
         .merge(routes::client_login::routes())
         .merge(routes::client_bookings::routes())
         .merge(routes::public::routes())

@@ -1,5 +1,6 @@
-//! What the operator of the platform does: looks at tenants and accounts, closes and opens businesses, extends trials,
-//! and acts in an owner's name, which is written down where the owner sees it.
+//! What the operator of the platform does: looks at tenants, closes and opens businesses, extends trials, and acts in an
+//! owner's name, which is written down where the owner sees it. How their accounts are is in
+//! [`account::health`](crate::account::health).
 //!
 //! Nothing here reads clients, visits or messages.
 
@@ -7,17 +8,16 @@ use db::Connection;
 use serde_json::json;
 
 use crate::access::{Origin, Who};
-use crate::account::AccountState;
 use crate::audit::{self, Change};
 use crate::business::{self, Business, BusinessState, business_columns};
 use crate::clock::Timestamp;
-use crate::id::{AccountId, BusinessId, SessionId, UserId};
+use crate::id::{BusinessId, SessionId, UserId};
 use crate::name::Notes;
 use crate::platform::Platform;
 use crate::session::{self, Holder};
 use crate::store::{StoreError, from_store};
 
-/// The most tenants or accounts of one page.
+/// The most tenants of one page.
 pub const MOST_ROWS: u32 = 200;
 /// The most days by which a trial is extended at once.
 pub const MOST_DAYS: u32 = 3_650;
@@ -225,71 +225,6 @@ pub async fn impersonate(
     Ok(Impersonation { user_id, session })
 }
 
-/// How a WhatsApp account is.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct AccountHealth {
-    /// The account.
-    pub id: AccountId,
-    /// Whose it is; none is the operator's own.
-    pub business_id: Option<BusinessId>,
-    /// Their subdomain.
-    pub subdomain: Option<String>,
-    /// How it is, as its holder last saw it.
-    pub state: AccountState,
-    /// Why it is so.
-    pub detail: Option<String>,
-    /// Since when nothing was heard of another state.
-    pub since: Timestamp,
-    /// The last sign of life from the server.
-    pub seen_at: Option<Timestamp>,
-    /// Whether some process holds its connection at present.
-    pub held: bool,
-    /// Messages that are due and have not left.
-    pub queue: i64,
-}
-
-/// How the accounts after `after` are, by number, at most `limit`.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn accounts(
-    connection: &mut Connection,
-    after: Option<AccountId>,
-    limit: u32,
-    (now, real_now): (Timestamp, Timestamp),
-) -> Result<Vec<AccountHealth>, StoreError> {
-    let rows = db::fetch_all!(
-        connection,
-        AccountRow,
-        "select a.id, a.business_id, b.subdomain, a.state, a.detail, a.updated_at, a.seen_at, l.until_at,
-             (select count(*) from outbox o
-              where o.account_id = a.id and o.state = 'planned' and o.next_at <= $2) as queue
-         from accounts a
-             left join businesses b on b.id = a.business_id
-             left join account_leases l on l.account_id = a.id
-         where a.id > $1 order by a.id limit $3",
-        after.map_or(0, AccountId::get),
-        now,
-        i64::from(limit.min(MOST_ROWS)),
-    )?;
-    let health = rows.into_iter().map(|row| {
-        Ok(AccountHealth {
-            state: AccountState::of_row(&row.state, "accounts", row.id.get())?,
-            id: row.id,
-            business_id: row.business_id,
-            subdomain: row.subdomain,
-            detail: row.detail,
-            since: row.updated_at,
-            seen_at: row.seen_at,
-            held: row.until_at.is_some_and(|until| until > real_now),
-            queue: row.queue,
-        })
-    });
-    health.collect()
-}
-
 async fn set_state(
     platform: &Platform,
     id: BusinessId,
@@ -361,19 +296,6 @@ impl Row {
             users: self.users,
         })
     }
-}
-
-#[derive(sqlx::FromRow)]
-struct AccountRow {
-    id: AccountId,
-    business_id: Option<BusinessId>,
-    subdomain: Option<String>,
-    state: String,
-    detail: Option<String>,
-    updated_at: Timestamp,
-    seen_at: Option<Timestamp>,
-    until_at: Option<Timestamp>,
-    queue: i64,
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! The platform's operator: tenants and accounts. Nothing here shows clients, visits or messages.
+//! The platform's operator: tenants. Nothing here shows clients, visits or messages.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::business::BusinessState;
-use booking::id::{AccountId, BusinessId};
+use booking::id::BusinessId;
 use booking::name::Notes;
 use booking::platform::Platform;
-use booking::tenants::{self, AccountHealth, Filter, MOST_DAYS, MOST_ROWS, TenantRow};
+use booking::tenants::{self, Filter, MOST_DAYS, MOST_ROWS, TenantRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -34,7 +34,6 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(activate_tenant))
         .routes(routes!(extend_trial))
         .routes(routes!(impersonate_owner))
-        .routes(routes!(list_accounts))
 }
 
 /// Which tenants to list.
@@ -54,19 +53,6 @@ pub struct TenantsQuery {
     /// Only those in this state: trial, active or suspended.
     #[param(pattern = "^(trial|active|suspended)$")]
     state: Option<String>,
-}
-
-/// Which accounts to list.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct AccountsQuery {
-    /// Where the page begins: `next_cursor` of the page before.
-    #[param(pattern = "^[1-9][0-9]{0,17}$")]
-    cursor: Option<String>,
-    /// Accounts on the page, 1 to 200; 50 if absent.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
 }
 
 /// A page of tenants, the newest first.
@@ -142,44 +128,6 @@ pub struct ImpersonationOut {
     expires_in: i64,
     /// The owner.
     user_id: i64,
-}
-
-/// A page of WhatsApp accounts, by number.
-#[derive(Serialize, ToSchema)]
-pub struct AccountsOut {
-    /// The accounts.
-    accounts: Vec<AccountOut>,
-    /// Where the next page begins; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
-
-/// How a WhatsApp account is.
-#[derive(Serialize, ToSchema)]
-pub struct AccountOut {
-    /// The account.
-    id: i64,
-    /// Whose it is; absent for the operator's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    business_id: Option<i64>,
-    /// Their name in addresses.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subdomain: Option<String>,
-    /// How it is, as its holder last saw it.
-    #[schema(example = "online")]
-    state: &'static str,
-    /// Why it is so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    /// When that was last written down, in UTC.
-    since: String,
-    /// The last sign of life from the server, in UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seen_at: Option<String>,
-    /// Whether some process holds its connection at present.
-    held: bool,
-    /// Messages that are due and have not left.
-    queue: i64,
 }
 
 /// Lists and searches the tenants.
@@ -322,28 +270,6 @@ async fn impersonate_owner(
     Ok((StatusCode::CREATED, axum::Json(out)))
 }
 
-/// Lists how every WhatsApp account is.
-#[utoipa::path(
-    get, path = "/api/v1/admin/accounts", tag = "admin", params(AccountsQuery), security(("bearer" = [])),
-    responses(
-        (status = 200, body = AccountsOut),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-    ),
-)]
-async fn list_accounts(
-    State(platform): State<Platform>,
-    _admin: Admin,
-    Query(query): Query<AccountsQuery>,
-) -> Result<axum::Json<AccountsOut>, ApiError> {
-    let after = input::cursor(query.cursor.as_deref())?.map(AccountId::new);
-    let limit = input::limit(query.limit, PAGE, MOST_ROWS)?;
-    let times = (platform.clock.now(), platform.clock.real_now());
-    let accounts = tenants::accounts(&mut platform.db.read().await?, after, limit, times).await?;
-    let is_full = u32::try_from(accounts.len()).is_ok_and(|count| count >= limit);
-    let next_cursor = accounts.last().filter(|_| is_full).map(|last| last.id.to_string());
-    Ok(axum::Json(AccountsOut { accounts: accounts.into_iter().map(AccountOut::from).collect(), next_cursor }))
-}
-
 fn business(id: &str) -> Result<BusinessId, ApiError> {
     input::id(id, ProblemKind::TenantNotFound).map(BusinessId::new)
 }
@@ -369,22 +295,6 @@ impl TenantOut {
             suspended_reason: row.suspended_reason.clone(),
             users: row.users,
             created_at: row.created_at.to_string(),
-        }
-    }
-}
-
-impl From<AccountHealth> for AccountOut {
-    fn from(account: AccountHealth) -> Self {
-        Self {
-            id: account.id.get(),
-            business_id: account.business_id.map(BusinessId::get),
-            subdomain: account.subdomain,
-            state: account.state.as_str(),
-            detail: account.detail,
-            since: account.since.to_string(),
-            seen_at: account.seen_at.map(|at| at.to_string()),
-            held: account.held,
-            queue: account.queue,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The routes, one file per resource.
 
 pub mod admin;
+pub mod admin_accounts;
 pub mod admin_whatsapp;
 pub mod api_keys;
 pub mod audit;

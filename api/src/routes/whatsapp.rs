@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use booking::account::{self, Account, AccountState, Status, status};
+use booking::account::{self, Account, Status, status};
 use booking::business::Business;
 use booking::call_list::{Unreached, call_list};
 use booking::clock::Timestamp;
@@ -127,19 +127,12 @@ impl WhatsAppOut {
         (texts, context): (&Texts, &RequestContext),
     ) -> Self {
         let time = |at: Timestamp| zone.rfc_3339(at);
-        // A state that was somebody's last word, and not how it is.
-        let is_stale = !status.is_held
-            && matches!(
-                status.account.state,
-                AccountState::Online | AccountState::Connecting | AccountState::WaitingForScan
-            );
-        let state = if is_stale { "offline" } else { status.account.state.as_str() };
-        let since = if is_stale { status.down_since.unwrap_or(status.account.since) } else { status.account.since };
+        let state = status.condition.as_str();
         Self {
             state,
             reason: texts.account(context.language, state),
             reason_code: status.account.detail,
-            since: time(since),
+            since: time(status.since),
             until: status.account.until.map(time),
             linked: status.account.jid.is_some(),
             number,

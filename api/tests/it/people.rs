@@ -212,6 +212,53 @@ async fn the_operator_acts_for_an_owner_who_sees_it() {
 }
 
 #[tokio::test]
+async fn the_operator_sees_which_accounts_are_down() {
+    let api = TestApi::start().await;
+    api.register("fresh").await;
+    let admin = api.login(demo::ADMIN).await;
+    let list = async |query: &str| {
+        let path = format!("/api/v1/admin/accounts{query}");
+        let listed = api.request(Method::GET, &path, Some(&admin), None).await;
+        assert_eq!(listed.status, StatusCode::OK, "{listed:?}");
+        listed.body
+    };
+    assert_eq!(list("").await["accounts"].as_array().map(Vec::len), Some(2));
+    assert_eq!(list("?down=true").await["accounts"], json!([]));
+    // The demo's was linked and online until the process that held it died.
+    let mut tx = api.platform.db.begin().await.expect("transaction");
+    let id = db::fetch_one!(
+        &mut tx,
+        (i64,),
+        "update accounts set phone = '77010000009', jid = '77010000009:1@s.whatsapp.net', state = 'online',
+             detail = 'stream-closed'
+         where business_id = (select id from businesses where subdomain = 'demo') returning id",
+    );
+    tx.commit().await.expect("commit");
+    for query in ["?down=true", "?state=offline", "?state=offline&down=true&limit=1"] {
+        let body = list(query).await;
+        let account = &body["accounts"][0];
+        assert_eq!(account["id"], id.as_ref().expect("the demo's account").0, "{query}: {body}");
+        assert_eq!((&account["subdomain"], &account["state"]), (&json!("demo"), &json!("offline")));
+        assert_eq!((&account["linked"], &account["held"]), (&json!(true), &json!(false)));
+        assert_eq!(account["reason_code"], "stream-closed");
+        assert!(account["since"].is_string() && account["down_since"].is_string(), "{body}");
+        assert!(!body.to_string().contains("7010000009"), "{body}");
+    }
+    assert_eq!(list("?state=unpaired").await["accounts"][0]["subdomain"], "fresh");
+    assert_eq!(list("?state=online").await["accounts"], json!([]));
+    let first = list("?limit=1").await;
+    let next = first["next_cursor"].as_str().expect("there is another");
+    let second = list(&format!("?limit=1&cursor={next}")).await;
+    assert_ne!(first["accounts"][0]["id"], second["accounts"][0]["id"]);
+    for (query, field) in [("?state=sleepy", "state"), ("?down=perhaps", "down"), ("?cursor=0", "cursor")] {
+        let path = format!("/api/v1/admin/accounts{query}");
+        let refused = api.request(Method::GET, &path, Some(&admin), None).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+        assert_eq!(refused.body["errors"][0]["field"], field);
+    }
+}
+
+#[tokio::test]
 async fn a_key_opens_the_routes_of_its_scopes_and_no_other() {
     let api = TestApi::start().await;
     let id = book(&api).await;

@@ -5,6 +5,7 @@
 //! the account's [lease](crate::lease) answers.
 
 pub mod desk;
+pub mod health;
 mod status;
 
 pub use status::{Cold, Queue, Status, status};
@@ -43,6 +44,37 @@ text_enum! {
         Banned = "banned",
         /// Another program took the connection over.
         Replaced = "replaced",
+    }
+}
+
+/// How an account is at some time: what its holder saw, or that nobody is there to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// As its holder last saw it, which still holds.
+    Seen(AccountState),
+    /// It was connected or on its way there, and no process holds it any more.
+    Offline,
+}
+
+impl Condition {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        AccountState::ALL.iter().copied().map(Self::Seen).chain([Self::Offline])
+    }
+
+    /// As it is told.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Seen(state) => state.as_str(),
+            Self::Offline => "offline",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) gave.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::all().find(|condition| condition.as_str() == text)
     }
 }
 
@@ -104,6 +136,29 @@ impl Account {
     #[must_use]
     pub fn is_online(&self, now: Timestamp) -> bool {
         self.state == AccountState::Online && self.is_held(now)
+    }
+
+    /// How it is at `now`, which is real time.
+    #[must_use]
+    pub fn condition(&self, now: Timestamp) -> Condition {
+        let needs_holder =
+            matches!(self.state, AccountState::Online | AccountState::Connecting | AccountState::WaitingForScan);
+        if needs_holder && !self.is_held(now) { Condition::Offline } else { Condition::Seen(self.state) }
+    }
+
+    /// Since when it is in its [condition](Self::condition), at `now`, which is real time.
+    #[must_use]
+    pub fn condition_since(&self, now: Timestamp) -> Timestamp {
+        match self.condition(now) {
+            Condition::Seen(_) => self.since,
+            Condition::Offline => self.down_since(now).unwrap_or(self.since),
+        }
+    }
+
+    /// Whether it is down for so long, at `now`, which is real time, that somebody has to see to it.
+    #[must_use]
+    pub fn is_alarming(&self, now: Timestamp) -> bool {
+        self.down_since(now).is_some_and(|since| now.since(since) >= ALARM_SECONDS)
     }
 
     /// Since when a linked account is not connected, at `now`, which is real time.

@@ -2,7 +2,7 @@
 
 use db::Connection;
 
-use crate::account::{ALARM_SECONDS, Account};
+use crate::account::{Account, Condition};
 use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::contact;
@@ -10,7 +10,7 @@ use crate::platform::Platform;
 use crate::store::StoreError;
 
 /// Messages that were given up count for so long, in seconds.
-const LATELY: i64 = 86_400;
+pub(super) const LATELY: i64 = 86_400;
 
 /// How an account is.
 #[derive(Debug, Clone)]
@@ -18,6 +18,10 @@ const LATELY: i64 = 86_400;
 pub struct Status {
     /// The account.
     pub account: Account,
+    /// How it is at present.
+    pub condition: Condition,
+    /// Since when it is so.
+    pub since: Timestamp,
     /// Whether some process holds its connection.
     pub is_held: bool,
     /// Whether it is connected.
@@ -102,12 +106,13 @@ pub async fn status(
     let used = contact::met_since(connection, account.id, midnight).await?;
     let per_day = business.and_then(|business| business.settings.messages.cold_per_day);
     let stopped_until = account.cold_until.filter(|until| *until > now);
-    let down_since = account.down_since(real_now);
     Ok(Status {
+        condition: account.condition(real_now),
+        since: account.condition_since(real_now),
         is_held: account.is_held(real_now),
         is_online: account.is_online(real_now),
-        is_alarming: down_since.is_some_and(|since| real_now.since(since) >= ALARM_SECONDS),
-        down_since,
+        is_alarming: account.is_alarming(real_now),
+        down_since: account.down_since(real_now),
         last_ack: last_ack.map(|(at,)| at),
         queue: Queue { due, waiting, planned, failed },
         cold: Cold {

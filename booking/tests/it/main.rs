@@ -1,6 +1,7 @@
 //! The promises of the crate, on both engines.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, its helpers too")]
 
+mod accounts;
 mod bookings;
 mod bulk;
 mod catalogue;
