@@ -1,8 +1,12 @@
 # syntax=docker/dockerfile:1
 # One image with both programs, without the sandbox: `api` (the default) and `scheduler`.
 
-FROM rust:1.95-bookworm AS build
+# The toolchain is the image's: rust-toolchain.toml would have its linters fetched too.
+FROM rust:1.95.0-bookworm AS rust
+ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src
+
+FROM rust AS build
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
@@ -11,9 +15,21 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && strip --strip-debug -o /out/bin/api target/release/api \
     && strip --strip-debug -o /out/bin/scheduler target/release/scheduler
 
+# Whose work is in the programs, with the licences' texts: whoever hands the image on has to hand these on too.
+FROM rust AS notices
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    cargo install --locked --features cli cargo-about@0.9.3
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    mkdir -p /out \
+    && cargo about generate --locked --fail --no-default-features --manifest-path api/Cargo.toml \
+        --output-file /out/THIRD-PARTY.txt about.hbs \
+    && cp "$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html" /out/RUST-LIBRARY.html
+
 # The C library and nothing else: no shell, no package manager. 65532 is its user `nonroot`.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build --chown=0:0 /out/bin/ /usr/local/bin/
+COPY --from=notices --chown=0:0 /out/ /usr/share/doc/booking/
 COPY --from=build --chown=65532:65532 /out/data /data
 WORKDIR /data
 USER 65532:65532
