@@ -240,8 +240,9 @@ async fn extend_trial(
     Ok(axum::Json(TenantOut::new(&row, &platform)))
 }
 
-/// Gives a token to act in the name of a tenant's owner for 15 minutes. The owner sees it in the audit log, with the
-/// reason and every change made.
+/// Gives a token to act in the name of a tenant's owner for 15 minutes.
+///
+/// The owner sees it in the audit log, with the reason and every change made.
 #[utoipa::path(
     post, path = "/api/v1/admin/businesses/{business_id}/impersonate", tag = "admin", request_body = ReasonIn,
     security(("bearer" = [])), params(("business_id" = i64, Path, description = "The business")),

@@ -71,8 +71,8 @@ pub struct AccountOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "demo")]
     subdomain: Option<String>,
-    /// online, connecting, backoff, `waiting_for_scan`, `passkey_required`, unpaired, `logged_out`, banned, replaced; or
-    /// offline, while no process is connected for it.
+    /// online, connecting, backoff, `waiting_for_scan`, `passkey_required`, unpaired, `logged_out`, banned, replaced;
+    /// or offline, while no process is connected for it.
     #[schema(example = "online")]
     state: &'static str,
     /// Why it is so, for programs: the last error.

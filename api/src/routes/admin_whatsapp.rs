@@ -60,7 +60,9 @@ async fn show_platform_whatsapp(
     Ok(axum::Json(WhatsAppOut::new(status, number, 0, &zone, (&state.texts, &context))))
 }
 
-/// Shows the QR code that links the operator's account, in the forms of `/api/v1/whatsapp/qr`.
+/// Shows the QR code that links the operator's account.
+///
+/// In the forms of `/api/v1/whatsapp/qr`.
 #[utoipa::path(
     get, path = "/api/v1/admin/whatsapp/qr", tag = "admin", security(("bearer" = [])), params(QrQuery),
     responses(
@@ -99,7 +101,9 @@ async fn request_platform_pairing_code(
     pairing_code(&state.desk, &account, &form).await
 }
 
-/// Unlinks the operator's account. Messages that are planned stay planned.
+/// Unlinks the operator's account.
+///
+/// Messages that are planned stay planned.
 #[utoipa::path(
     post, path = "/api/v1/admin/whatsapp/logout", tag = "admin", security(("bearer" = [])),
     responses(

@@ -78,7 +78,9 @@ pub struct NewApiKeyOut {
     key: String,
 }
 
-/// Makes a key. Its secret is in this answer and nowhere else.
+/// Makes a key.
+///
+/// Its secret is in this answer and nowhere else.
 #[utoipa::path(
     post, path = "/api/v1/api-keys", tag = "settings", request_body = ApiKeyIn, security(("bearer" = [])),
     responses(

@@ -201,7 +201,9 @@ async fn register_business(
     Ok((StatusCode::CREATED, axum::Json(out)))
 }
 
-/// Signs somebody in. Whoever fails too often waits, longer each time (429 with `Retry-After`).
+/// Signs somebody in.
+///
+/// Whoever fails too often waits, longer each time (429 with `Retry-After`).
 #[utoipa::path(
     post, path = "/api/v1/login", tag = "auth", request_body = LoginIn,
     responses(
@@ -226,7 +228,9 @@ async fn login_user(
     Ok(axum::Json(LoginOut { user: user.into(), tokens }))
 }
 
-/// Exchanges a refresh token for new tokens. A token that comes back a second time ends its session.
+/// Exchanges a refresh token for new tokens.
+///
+/// A token that comes back a second time ends its session.
 #[utoipa::path(
     post, path = "/api/v1/refresh-token", tag = "auth", request_body = RefreshIn,
     responses(
@@ -270,7 +274,9 @@ async fn logout_everywhere(State(platform): State<Platform>, somebody: SignedIn)
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sends a code for a new password to a number's WhatsApp, if somebody of a staff has it. The answer does not tell.
+/// Sends a code for a new password to a number's WhatsApp, if somebody of a staff has it.
+///
+/// The answer does not tell.
 #[utoipa::path(
     post, path = "/api/v1/password-reset", tag = "auth", request_body = ResetRequestIn,
     responses(
@@ -289,7 +295,9 @@ async fn request_password_reset(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Sets a new password by the code, and ends all sessions. A code is good for 10 minutes and 5 tries.
+/// Sets a new password by the code, and ends all sessions.
+///
+/// A code is good for 10 minutes and 5 tries.
 #[utoipa::path(
     post, path = "/api/v1/password-reset/confirm", tag = "auth", request_body = ResetIn,
     responses(

@@ -143,8 +143,9 @@ pub struct FreeOut {
     masters: Vec<Vec<i64>>,
 }
 
-/// Lists the free start times of a business: of one master or of any, for one service or for a visit of several, on one
-/// date or on up to 62.
+/// Lists the free start times of a business.
+///
+/// Of one master or of any, for one service or for a visit of several, on one date or on up to 62.
 #[utoipa::path(
     get, path = "/api/v1/public/business/{subdomain}/availability", tag = "public",
     params(("subdomain" = String, Path, description = "The business", example = "demo"), AvailabilityQuery),
@@ -164,7 +165,9 @@ async fn list_slots(
     asked.answer(&platform, &business, Audience::Public).await
 }
 
-/// Lists the free start times of one's own business as clients see them, without the services' notice and horizon.
+/// Lists the free start times of one's own business.
+///
+/// As clients see them, without the services' notice and horizon.
 #[utoipa::path(
     get, path = "/api/v1/availability", tag = "schedule", params(AvailabilityQuery), security(("bearer" = [])),
     responses(
@@ -180,8 +183,10 @@ async fn list_slots_of_staff(
     Asked::read(&query)?.answer(&platform, &tenant.business, Audience::Staff).await
 }
 
-/// Lists the times that a visit could be moved to: those that are free, and those that only it takes itself. Those who
-/// may move it late are told times when the time for it is over, too.
+/// Lists the times that a visit could be moved to.
+///
+/// Those that are free, and those that only it takes itself. Those who may move it late are told times when the time
+/// for it is over, too.
 #[utoipa::path(
     get, path = "/api/v1/bookings/{booking_id}/availability", tag = "bookings", security(("bearer" = [])),
     params(("booking_id" = i64, Path, description = "The booking"), MoveSlotsQuery),

@@ -140,8 +140,9 @@ pub struct BulkQuery {
     limit: Option<u32>,
 }
 
-/// Sends one text to many, at a pace: to those who wrote first or agreed to offers. Doubles are merged, and everybody who
-/// is left out is in the report with the reason.
+/// Sends one text to many, at a pace: to those who wrote first or agreed to offers.
+///
+/// Doubles are merged, and everybody who is left out is in the report with the reason.
 #[utoipa::path(
     post, path = "/api/v1/whatsapp/bulk", tag = "whatsapp", security(("bearer" = [])), request_body = BulkIn,
     responses(

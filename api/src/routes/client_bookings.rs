@@ -169,7 +169,9 @@ async fn show_client_booking(
     Ok(axum::Json(ClientBookingOut::new(&booking, &client, &platform)))
 }
 
-/// Cancels a visit of the client, within the time for it: its time is free again and its reminders are taken back.
+/// Cancels a visit of the client, within the time for it.
+///
+/// Its time is free again and its reminders are taken back.
 #[utoipa::path(
     post, path = "/api/v1/client/bookings/{booking_id}/cancel", tag = "client", request_body = ClientCancelIn,
     security(("bearer" = [])), params(("booking_id" = i64, Path, description = "The booking")),
@@ -217,8 +219,9 @@ async fn move_client_booking(
     Ok(axum::Json(ClientBookingOut::new(&done, &client, &platform)))
 }
 
-/// Lists the times that a visit of the client could be moved to: those that are free, and those that only it takes
-/// itself. When it cannot be moved, the answer is the move's own.
+/// Lists the times that a visit of the client could be moved to.
+///
+/// Those that are free, and those that only it takes itself. When it cannot be moved, the answer is the move's own.
 #[utoipa::path(
     get, path = "/api/v1/client/bookings/{booking_id}/availability", tag = "client", security(("bearer" = [])),
     params(("booking_id" = i64, Path, description = "The booking"), DatesQuery),

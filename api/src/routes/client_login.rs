@@ -32,7 +32,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientCodeIn {
-    /// The business whose client they are; absent on a business's own address, `demo.example.kz`, where it may be no other.
+    /// The business whose client they are; absent on a business's own address, `demo.example.kz`, where it may be no
+    /// other.
     #[serde(default)]
     #[schema(example = "demo")]
     subdomain: Option<String>,
@@ -45,7 +46,8 @@ pub struct ClientCodeIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientLoginIn {
-    /// The business whose client they are; absent on a business's own address, `demo.example.kz`, where it may be no other.
+    /// The business whose client they are; absent on a business's own address, `demo.example.kz`, where it may be no
+    /// other.
     #[serde(default)]
     #[schema(example = "demo")]
     subdomain: Option<String>,
@@ -57,7 +59,9 @@ pub struct ClientLoginIn {
     code: String,
 }
 
-/// Sends a code to a client's WhatsApp, if the business knows the number. The answer does not tell.
+/// Sends a code to a client's WhatsApp, if the business knows the number.
+///
+/// The answer does not tell.
 #[utoipa::path(
     post, path = "/api/v1/client/code", tag = "client", request_body = ClientCodeIn,
     responses(
@@ -77,7 +81,9 @@ async fn request_client_code(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Signs a client in. A code is good for 10 minutes and 5 tries; the tokens open the client's own visits only.
+/// Signs a client in.
+///
+/// A code is good for 10 minutes and 5 tries; the tokens open the client's own visits only.
 #[utoipa::path(
     post, path = "/api/v1/client/login", tag = "client", request_body = ClientLoginIn,
     responses(
@@ -96,7 +102,9 @@ async fn login_client(
     Ok(axum::Json(sign(&platform, &tokens, (business.id, client), &refresh)?))
 }
 
-/// Exchanges a client's refresh token for new tokens. A token that comes back a second time ends its session.
+/// Exchanges a client's refresh token for new tokens.
+///
+/// A token that comes back a second time ends its session.
 #[utoipa::path(
     post, path = "/api/v1/client/refresh-token", tag = "client", request_body = RefreshIn,
     responses(

@@ -32,8 +32,8 @@ pub struct HealthOut {
     /// `connected` or `disconnected`.
     #[schema(example = "connected")]
     database: &'static str,
-    /// Where requests are counted for the rate limit: `process`, `redis`, `fallback` (in the process, because Redis does
-    /// not answer) or `off`.
+    /// Where requests are counted for the rate limit: `process`, `redis`, `fallback` (in the process, because Redis
+    /// does not answer) or `off`.
     #[schema(example = "process")]
     rate_limit: &'static str,
     /// How the WhatsApp accounts are.
@@ -120,7 +120,9 @@ async fn show_readiness(State(state): State<AppState>) -> (StatusCode, axum::Jso
     (if parts.are_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, axum::Json(out))
 }
 
-/// Explains a kind of problem: the `type` of every problem leads here.
+/// Explains a kind of problem.
+///
+/// The `type` of every problem leads here.
 #[utoipa::path(
     get, path = "/api/problems/{code}", tag = "platform",
     params(("code" = String, Path, description = "The code of a problem", example = "slot-taken")),

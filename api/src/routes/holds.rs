@@ -90,7 +90,9 @@ async fn hold_time(
     Ok((StatusCode::CREATED, axum::Json(hold)))
 }
 
-/// Gives a time back. Nothing happens when it is not held.
+/// Gives a time back.
+///
+/// Nothing happens when it is not held.
 #[utoipa::path(
     delete, path = "/api/v1/public/holds/{hold_token}", tag = "public",
     params(("hold_token" = String, Path, description = "What holding the time gave"), HoldQuery),

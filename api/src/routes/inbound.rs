@@ -60,8 +60,8 @@ pub struct InboundOut {
     /// What they wrote; absent for pictures, voice and the like.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
-    /// What came of it: confirmed, `cancel_asked`, cancelled, `cancel_refused`, stopped, started; or unread: it is left to a
-    /// person.
+    /// What came of it: confirmed, `cancel_asked`, cancelled, `cancel_refused`, stopped, started; or unread: it is left
+    /// to a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "unread")]
     outcome: Option<&'static str>,

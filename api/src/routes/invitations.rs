@@ -210,7 +210,9 @@ async fn show_invitation(
     }))
 }
 
-/// Accepts an invitation: makes its bearer somebody of the staff, who logs in with the number, and signs them in.
+/// Accepts an invitation and signs its bearer in.
+///
+/// They are somebody of the staff from then on, and log in with the number.
 #[utoipa::path(
     post, path = "/api/v1/invitations/{token}/accept", tag = "staff", request_body = AcceptIn,
     params(("token" = String, Path, description = "From the link")),

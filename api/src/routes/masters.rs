@@ -237,9 +237,12 @@ async fn archive_master(
     Ok(axum::Json(ChangeOut::new(&outcome, &manager)))
 }
 
-/// Sets what a master offers, with their own times and prices where they differ. Visits that are booked stay.
+/// Sets what a master offers, with their own times and prices where they differ.
 ///
-/// Taking a service with visits to come from them answers 409 `breaks-visits` with a list of them, unless it is confirmed.
+/// Visits that are booked stay.
+///
+/// Taking a service with visits to come from them answers 409 `breaks-visits` with a list of them, unless it is
+/// confirmed.
 #[utoipa::path(
     put, path = "/api/v1/masters/{master_id}/services", tag = "catalogue", security(("bearer" = [])),
     params(("master_id" = i64, Path, description = "The master"), ChangeQuery), request_body = MasterServicesIn,

@@ -140,8 +140,9 @@ pub struct MessagesQuery {
     phone: Option<String>,
 }
 
-/// Sends a text to one person, who wrote first or agreed to messages. The answer says that it is planned: whether it left
-/// and arrived is under `messages/{message_id}`.
+/// Sends a text to one person, who wrote first or agreed to messages.
+///
+/// The answer says that it is planned: whether it left and arrived is under `messages/{message_id}`.
 #[utoipa::path(
     post, path = "/api/v1/whatsapp/messages", tag = "whatsapp", security(("bearer" = [])), request_body = MessageIn,
     responses(

@@ -54,8 +54,8 @@ pub struct ChangeOut {
     changed: bool,
     /// How many parts of visits it breaks.
     breaks_count: usize,
-    /// The first of them in the order of their times, 100 at most: they stay, and somebody has to move them or call them
-    /// off. The others are in the list of the master's bookings.
+    /// The first of them in the order of their times, 100 at most: they stay, and somebody has to move them or call
+    /// them off. The others are in the list of the master's bookings.
     breaks_visits: Vec<BrokenVisitOut>,
 }
 
@@ -191,8 +191,10 @@ async fn show_schedule(
     Ok(axum::Json(ScheduleOut::new(&found, &tenant)))
 }
 
-/// Lists when all masters work, on up to 62 dates: a date's own hours come before the shift pattern, that before the
-/// weekly hours; breaks are taken out of the latter two, and time off and holidays out of all.
+/// Lists when all masters work, on up to 62 dates.
+///
+/// A date's own hours come before the shift pattern, that before the weekly hours; breaks are taken out of the latter
+/// two, and time off and holidays out of all.
 #[utoipa::path(
     get, path = "/api/v1/schedule/days", tag = "schedule", params(DaysQuery), security(("bearer" = [])),
     responses(

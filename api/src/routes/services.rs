@@ -248,8 +248,10 @@ async fn show_service(
     Ok(axum::Json(OwnServiceOut::new(&service)))
 }
 
-/// Changes a service: what the body leaves out is as in a new one. Visits that are booked keep their price and length; the
-/// name and the windows for cancelling and moving hold for them too, and their reminders follow soon.
+/// Changes a service: what the body leaves out is as in a new one.
+///
+/// Visits that are booked keep their price and length; the name and the windows for cancelling and moving hold for them
+/// too, and their reminders follow soon.
 ///
 /// Archiving one with visits to come answers 409 `breaks-visits` with a list of them, unless it is confirmed.
 #[utoipa::path(

@@ -42,7 +42,9 @@ pub struct TemplateOut {
     masters: Vec<OwnMasterOut>,
 }
 
-/// Fills a business without services: with a template's services, texts in three languages, prices and hours.
+/// Fills a business without services from a template.
+///
+/// Services, texts in three languages, prices and hours.
 #[utoipa::path(
     post, path = "/api/v1/templates/{name}", tag = "catalogue", security(("bearer" = [])),
     params(("name" = String, Path, description = "salon, barbershop or nails", example = "salon")),

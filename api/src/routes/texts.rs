@@ -110,7 +110,9 @@ async fn show_text(
     Ok(axum::Json(text_out(&platform, &manager, &manager.business.wording, event, language)))
 }
 
-/// Words the text of an event in one language anew. An unknown variable or a brace without a partner is named (422).
+/// Words the text of an event in one language anew.
+///
+/// An unknown variable or a brace without a partner is named (422).
 #[utoipa::path(
     put, path = "/api/v1/texts/{event}/{language}", tag = "texts", request_body = TextIn, security(("bearer" = [])),
     params(

@@ -89,7 +89,9 @@ async fn update_user(
     Ok(axum::Json(member.into()))
 }
 
-/// Removes somebody from the staff: they are logged out everywhere. What they did stays in the log under their name.
+/// Removes somebody from the staff: they are logged out everywhere.
+///
+/// What they did stays in the log under their name.
 #[utoipa::path(
     delete, path = "/api/v1/users/{user_id}", tag = "staff", security(("bearer" = [])),
     params(("user_id" = i64, Path, description = "The user")),

@@ -167,8 +167,9 @@ async fn move_visit(
     Ok(axum::Json(visit.out(&platform, &done)))
 }
 
-/// Lists the times that the visit behind a link could be moved to: those that are free, and those that only it takes
-/// itself. When it cannot be moved, the answer is the move's own.
+/// Lists the times that the visit behind a link could be moved to.
+///
+/// Those that are free, and those that only it takes itself. When it cannot be moved, the answer is the move's own.
 #[utoipa::path(
     get, path = "/api/v1/visit/{token}/availability", tag = "public",
     params(("token" = String, Path, description = "What the link ends with"), DatesQuery),
@@ -187,7 +188,9 @@ async fn list_slots_of_visit(
     to_move_by_client(&platform, visit.by(), visit.booking.id, &query, &visit.business.zone).await
 }
 
-/// Notes that the client will come. Whether the salon agrees to a visit is still the salon's to say.
+/// Notes that the client will come.
+///
+/// Whether the salon agrees to a visit is still the salon's to say.
 #[utoipa::path(
     post, path = "/api/v1/visit/{token}/confirm", tag = "public",
     params(("token" = String, Path, description = "What the link ends with")),

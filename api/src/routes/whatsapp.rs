@@ -45,8 +45,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// How an account is, with what shows it.
 #[derive(Serialize, ToSchema)]
 pub struct WhatsAppOut {
-    /// online, connecting, backoff, `waiting_for_scan`, `passkey_required`, unpaired, `logged_out`, banned, replaced; or
-    /// offline, while no process is connected for it.
+    /// online, connecting, backoff, `waiting_for_scan`, `passkey_required`, unpaired, `logged_out`, banned, replaced;
+    /// or offline, while no process is connected for it.
     #[schema(example = "online")]
     state: &'static str,
     /// The same, for people.
@@ -159,7 +159,9 @@ impl WhatsAppOut {
     }
 }
 
-/// Shows how the business's WhatsApp account is: its state with what shows it, its queue, and its budget.
+/// Shows how the business's WhatsApp account is.
+///
+/// Its state with what shows it, its queue, and its budget.
 #[utoipa::path(
     get, path = "/api/v1/whatsapp", tag = "whatsapp", security(("bearer" = [])),
     responses(
@@ -237,7 +239,9 @@ pub(super) async fn pairing_code(
     Ok(axum::Json(PairingCodeOut { code: code.text, valid_until: code.valid_until.to_string() }))
 }
 
-/// Unlinks the account: its device is removed on the phone and here. Messages that are planned stay planned.
+/// Unlinks the account: its device is removed on the phone and here.
+///
+/// Messages that are planned stay planned.
 #[utoipa::path(
     post, path = "/api/v1/whatsapp/logout", tag = "whatsapp", security(("bearer" = [])),
     responses(
@@ -252,7 +256,9 @@ async fn logout_whatsapp(State(state): State<AppState>, manager: Manager) -> Res
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lets an account connect again that was given up: after another program took it over, or WhatsApp refused it.
+/// Lets an account connect again that was given up.
+///
+/// It was given up because another program took it over, or WhatsApp refused it.
 #[utoipa::path(
     post, path = "/api/v1/whatsapp/reconnect", tag = "whatsapp", security(("bearer" = [])),
     responses(
@@ -272,7 +278,9 @@ pub(super) async fn reconnect(state: &AppState, account: &Account) -> Result<(),
     Ok(state.desk.look_for_phone(account.id).await?)
 }
 
-/// Sends a test message to the account's own number; its state is under `messages/{message_id}`.
+/// Sends a test message to the account's own number.
+///
+/// Its state is under `messages/{message_id}`.
 #[utoipa::path(
     post, path = "/api/v1/whatsapp/test", tag = "whatsapp", security(("bearer" = [])),
     responses(
@@ -318,7 +326,9 @@ pub struct NumberOut {
     exists: Option<bool>,
 }
 
-/// Asks which numbers are on WhatsApp. Ask rarely: WhatsApp punishes accounts that ask much.
+/// Asks which numbers are on WhatsApp.
+///
+/// Ask rarely: WhatsApp punishes accounts that ask much.
 #[utoipa::path(
     post, path = "/api/v1/whatsapp/check", tag = "whatsapp", security(("bearer" = [])), request_body = NumbersIn,
     responses(
@@ -386,8 +396,10 @@ pub struct CallOut {
     reason: String,
 }
 
-/// Lists whom to call: the visits of the next 24 hours whose last message to the client did not arrive, unless the client
-/// said that they come.
+/// Lists whom to call.
+///
+/// The visits of the next 24 hours whose last message to the client did not arrive, unless the client said that they
+/// come.
 #[utoipa::path(
     get, path = "/api/v1/whatsapp/call-list", tag = "whatsapp", security(("bearer" = [])),
     responses(

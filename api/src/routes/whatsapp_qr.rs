@@ -93,8 +93,10 @@ pub struct QrEventOut {
     data: String,
 }
 
-/// Shows the QR code that links a phone, as `Accept` or `format` ask: JSON, PNG, SVG, text, or a stream of events (`qr`,
-/// `waiting`, `paired`, `online`, `closed`). It lets the account look for a phone and waits for the first code.
+/// Shows the QR code that links a phone.
+///
+/// As `Accept` or `format` ask: JSON, PNG, SVG, text, or a stream of events (`qr`, `waiting`, `paired`, `online`,
+/// `closed`). It lets the account look for a phone and waits for the first code.
 #[utoipa::path(
     get, path = "/api/v1/whatsapp/qr", tag = "whatsapp", security(("bearer" = [])), params(QrQuery),
     responses(

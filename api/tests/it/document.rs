@@ -36,6 +36,19 @@ async fn every_documented_route_exists_and_asks_for_what_it_says() {
     }
 }
 
+/// Summaries are plain text, and stand in a list: what is marked up or longer belongs into the description.
+#[test]
+fn summaries_are_one_plain_short_sentence() {
+    let document: Value = serde_json::to_value(api::router::document()).expect("document");
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let summary = operation["summary"].as_str().expect("a summary");
+            let is_plain = !summary.contains(['`', '\n', '*', '[']) && !summary.contains(". ");
+            assert!(is_plain && summary.len() <= 100, "{method} {path}: {summary}");
+        }
+    }
+}
+
 #[test]
 fn the_seed_contract_is_documented() {
     let document: Value = serde_json::to_value(api::router::document()).expect("document");

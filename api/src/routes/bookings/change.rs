@@ -94,11 +94,15 @@ changes! {
     no_show_booking "/api/v1/bookings/{booking_id}/no-show" NoShow;
     /// Cancels a booking: its time is free again, its reminders are taken back, and the client is told.
     cancel_booking "/api/v1/bookings/{booking_id}/cancel" Cancel;
-    /// Undoes the last step: arrived, completed or not come. The time must still be free.
+    /// Undoes the last step: arrived, completed or not come.
+    ///
+    /// The time must still be free.
     reopen_booking "/api/v1/bookings/{booking_id}/reopen" Reopen;
 }
 
-/// Cancels a booking as it is: its time is free again, its reminders are taken back, and the client is told.
+/// Cancels a booking as it is.
+///
+/// Its time is free again, its reminders are taken back, and the client is told.
 #[utoipa::path(
     delete, path = "/api/v1/booking/{booking_id}", tag = "bookings", security(("bearer" = [])),
     params(("booking_id" = i64, Path, description = "The booking"), CancelQuery),

@@ -122,11 +122,14 @@ async fn book_visit(
     Ok((StatusCode::CREATED, Versioned(booked.version, BookingOut::new(&booked, &tenant.access))))
 }
 
-/// Moves a booking to another time or master. What it costs stays, unless what or who changes.
+/// Moves a booking to another time or master.
+///
+/// What it costs stays, unless what or who changes.
 ///
 /// A time that is taken answers 409 with the nearest free times in `alternatives`, and nothing is changed.
 #[utoipa::path(
-    post, path = "/api/v1/bookings/{booking_id}/move", tag = "bookings", request_body = MoveIn, security(("bearer" = [])),
+    post, path = "/api/v1/bookings/{booking_id}/move", tag = "bookings", request_body = MoveIn,
+    security(("bearer" = [])),
     params(
         ("booking_id" = i64, Path, description = "The booking"),
         ("If-Match" = Option<String>, Header, description = "The version that was seen, as `ETag` has it"),

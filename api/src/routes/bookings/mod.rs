@@ -81,7 +81,9 @@ pub struct BookingsOut {
     next_cursor: Option<String>,
 }
 
-/// Lists the bookings of the business, the newest booked first; who does not see others' calendars gets their own.
+/// Lists the bookings of the business, the newest booked first.
+///
+/// Who does not see others' calendars gets their own.
 #[utoipa::path(
     get, path = "/api/v1/bookings", tag = "bookings", params(BookingsQuery), security(("bearer" = [])),
     responses(
@@ -105,7 +107,9 @@ async fn list_bookings(
     Ok(axum::Json(BookingsOut { bookings, next_cursor }))
 }
 
-/// Shows a booking with its steps and messages. `ETag` is its version.
+/// Shows a booking with its steps and messages.
+///
+/// `ETag` is its version.
 #[utoipa::path(
     get, path = "/api/v1/bookings/{booking_id}", tag = "bookings", security(("bearer" = [])),
     params(("booking_id" = i64, Path, description = "The booking")),

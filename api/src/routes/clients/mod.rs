@@ -47,10 +47,11 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(opt_in_client))
 }
 
-/// Lists the clients of the business, the newest first; a master who sees no other calendars sees those they serve.
+/// Lists the clients of the business, the newest first.
 ///
-/// `search` finds by any part of a name, in Cyrillic or Latin, with Kazakh letters or their neighbours, in any order, and by
-/// any digits of a number. Where numbers are hidden, digits find nothing.
+/// A master who sees no other calendars sees those they serve. `search` finds by any part of a name, in Cyrillic or
+/// Latin, with Kazakh letters or their neighbours, in any order, and by any digits of a number. Where numbers are
+/// hidden, digits find nothing.
 #[utoipa::path(
     get, path = "/api/v1/clients", tag = "clients", params(ClientsQuery), security(("bearer" = [])),
     responses(
@@ -99,8 +100,9 @@ async fn create_client(
     Ok((StatusCode::CREATED, axum::Json(ClientOut::new(&client, &tenant))))
 }
 
-/// Shows a client with their visits to come and what they agreed to. The number of a client who was merged shows the one
-/// they became.
+/// Shows a client with their visits to come and what they agreed to.
+///
+/// The number of a client who was merged shows the one they became.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}", tag = "clients", security(("bearer" = [])),
     params(("client_id" = i64, Path, description = "The client")),
@@ -120,7 +122,9 @@ async fn show_client(
     Ok(axum::Json(ClientDetailOut::new(&client, &upcoming, &consents, &tenant)))
 }
 
-/// Changes what is known of a client; a field that is absent stays. A master may change the notes of those they serve.
+/// Changes what is known of a client; a field that is absent stays.
+///
+/// A master may change the notes of those they serve.
 ///
 /// Messages that are planned go to the new number.
 #[utoipa::path(
@@ -149,7 +153,9 @@ async fn update_client(
     Ok(axum::Json(ClientOut::new(&client, &tenant)))
 }
 
-/// Makes one client of two: the visits, consents, notes and tags of the other come here, and their number finds this one.
+/// Makes one client of two.
+///
+/// The visits, consents, notes and tags of the other come here, and their number finds this one.
 #[utoipa::path(
     post, path = "/api/v1/clients/{client_id}/merge", tag = "clients", request_body = MergeIn,
     security(("bearer" = [])), params(("client_id" = i64, Path, description = "The client who stays")),
@@ -209,9 +215,10 @@ async fn unblock_client(
     Ok(axum::Json(ClientOut::new(&client, &tenant)))
 }
 
-/// Erases a client: numbers, name, notes and messages are gone for good, their visits stay in the statistics.
+/// Erases a client.
 ///
-/// Visits to come are in the way (409), unless `cancel_visits` calls them off. A repetition changes nothing.
+/// Numbers, name, notes and messages are gone for good; their visits stay in the statistics. Visits to come are in the
+/// way (409), unless `cancel_visits` calls them off. A repetition changes nothing.
 #[utoipa::path(
     post, path = "/api/v1/clients/{client_id}/erase", tag = "clients", request_body = EraseIn,
     security(("bearer" = [])), params(("client_id" = i64, Path, description = "The client")),
@@ -249,7 +256,9 @@ async fn opt_out_client(
     Ok(axum::Json(ClientOut::new(&client, &tenant)))
 }
 
-/// Notes that a client agrees to be written to: reminders that were taken back and are still to come are planned again.
+/// Notes that a client agrees to be written to.
+///
+/// Reminders that were taken back and are still to come are planned again.
 #[utoipa::path(
     post, path = "/api/v1/clients/{client_id}/opt-in", tag = "clients", request_body = PurposeIn,
     security(("bearer" = [])), params(("client_id" = i64, Path, description = "The client")),
