@@ -46,7 +46,8 @@ pub async fn record(
     db::execute!(
         connection,
         "insert into audit_log
-             (business_id, at, actor, actor_id, impersonator_id, address, request_id, entity, entity_id, action, old, new)
+             (business_id, at, actor, actor_id, impersonator_id, address, request_id, entity, entity_id, action,
+              old, new)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         business_id,
         now,

@@ -6,10 +6,10 @@
 //! - with its buffers it may touch nothing busy; buffers may lie outside the working hours;
 //! - start times lie on a grid that begins anew with each working interval; one that the clocks show twice is offered
 //!   the first time, and one they jump over not at all;
-//! - a salon that wants no gaps ([`Mode::NoGap`]) offers also the times at which a visit touches its neighbour: a visit, a
-//!   break, the opening or the closing; and of all times only those that touch one, or leave on both sides at least
-//!   the time of the master's shortest service. So no visit leaves a gap that nothing fits in, unless every one would.
-//!   A gap is counted without the visit's buffers.
+//! - a salon that wants no gaps ([`Mode::NoGap`]) offers also the times at which a visit touches its neighbour: a
+//!   visit, a break, the opening or the closing; and of all times only those that touch one, or leave on both sides at
+//!   least the time of the master's shortest service. So no visit leaves a gap that nothing fits in, unless every one
+//!   would. A gap is counted without the visit's buffers.
 //!
 //! What the rules say of a visit of several parts, each in its own master's day, is told in [`slots`](crate::slots).
 

@@ -1,8 +1,9 @@
 //! One text for many: planned message by message, at a pace, with a report.
 //!
 //! The list is one transaction; the messages are planned a hundred recipients at a time ([`plan_next`]), so that nobody
-//! else's booking waits for a thousand of them. Only those get it who wrote to the account or agreed to offers; everybody else is in the report with the reason. All of
-//! it is rows, so that it goes on after a restart, and one at a time is put behind every other message.
+//! else's booking waits for a thousand of them. Only those get it who wrote to the account or agreed to offers;
+//! everybody else is in the report with the reason. All of it is rows, so that it goes on after a restart, and one at a
+//! time is put behind every other message.
 
 mod planning;
 
@@ -247,7 +248,8 @@ pub async fn find(connection: &mut Connection, business_id: BusinessId, id: Bulk
     let states = db::fetch_all!(
         connection,
         (String, i64),
-        "select o.state, count(*) from bulk_recipients r join outbox o on o.business_id = r.business_id and o.id = r.message_id
+        "select o.state, count(*) from bulk_recipients r join outbox o on o.business_id = r.business_id
+             and o.id = r.message_id
          where r.business_id = $1 and r.job_id = $2 group by o.state order by o.state",
         business_id,
         id,

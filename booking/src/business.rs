@@ -88,14 +88,14 @@ impl fmt::Display for Subdomain {
 text_enum! {
     /// Whether a business may be used.
     ///
-    /// One whose trial is over and one that is suspended are *closed* ([`Business::is_open`]), which is one rule for their
-    /// clients: nothing new is promised, and what was promised is theirs to see and to call off. So nobody books, holds
-    /// or moves, and free times are not told; but who the business is and how to reach it is, and a client, by their link,
-    /// in the chat or signed in, sees their visits, cancels them and says that they come. What is planned about visits
-    /// goes out.
+    /// One whose trial is over and one that is suspended are *closed* ([`Business::is_open`]), which is one rule for
+    /// their clients: nothing new is promised, and what was promised is theirs to see and to call off. So nobody books,
+    /// holds or moves, and free times are not told; but who the business is and how to reach it is, and a client, by
+    /// their link, in the chat or signed in, sees their visits, cancels them and says that they come. What is planned
+    /// about visits goes out.
     ///
-    /// The staff of the first reads on and changes nothing. The staff of a suspended one is shut out, and what they wrote
-    /// themselves, to one or to many, waits.
+    /// The staff of the first reads on and changes nothing. The staff of a suspended one is shut out, and what they
+    /// wrote themselves, to one or to many, waits.
     BusinessState {
         /// Free of charge until [`Business::trial_ends_at`].
         Trial = "trial",

@@ -105,8 +105,8 @@ const STOP: [&str; 11] = [
 /// Words that ask for a beginning. `БАСТА` is none: in Kazakh it begins, in Russian it ends.
 const START: [&str; 5] = ["СТАРТ", "START", "БАСТАУ", "BASTAU", "ПОДПИСАТЬСЯ"];
 
-/// Whether a whole message is a word that asks for an end or a beginning: `СТОП!`, `тоқтат`, `Stop.`, also when Latin and
-/// Cyrillic letters that look alike are mixed. A sentence in which such a word stands is left to people.
+/// Whether a whole message is a word that asks for an end or a beginning: `СТОП!`, `тоқтат`, `Stop.`, also when Latin
+/// and Cyrillic letters that look alike are mixed. A sentence in which such a word stands is left to people.
 #[must_use]
 pub fn stop_word(message: &str) -> Option<StopWord> {
     let said = plain(message);
@@ -194,7 +194,8 @@ pub(crate) async fn is_stopped(
 }
 
 /// Whoever has this number does not want to be written to any more: what is planned for them is taken back, and what
-/// would be planned is not sent. Somebody nobody knows is remembered for it. To end messages about visits ends offers too.
+/// would be planned is not sent. Somebody nobody knows is remembered for it. To end messages about visits ends offers
+/// too.
 ///
 /// # Errors
 ///
@@ -213,8 +214,8 @@ pub async fn opt_out(
     Ok(client_id)
 }
 
-/// Whoever has this number wants to be written to again. What was taken back when they did not, and is still to come, is
-/// planned again.
+/// Whoever has this number wants to be written to again. What was taken back when they did not, and is still to come,
+/// is planned again.
 ///
 /// # Errors
 ///

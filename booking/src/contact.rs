@@ -45,8 +45,8 @@ pub async fn find(connection: &mut Connection, account_id: AccountId, phone: &Ph
     Ok(row.unwrap_or_default())
 }
 
-/// Why a message of this kind must not go to the person with this number, if it must not: they opted out, or they neither
-/// wrote to the account nor agreed to be written to.
+/// Why a message of this kind must not go to the person with this number, if it must not: they opted out, or they
+/// neither wrote to the account nor agreed to be written to.
 ///
 /// # Errors
 ///
@@ -134,7 +134,8 @@ pub async fn note_sent(
     Ok(())
 }
 
-/// Writes down that somebody wrote to an account: they are warm from now on, and what waited because they were not may go.
+/// Writes down that somebody wrote to an account: they are warm from now on, and what waited because they were not may
+/// go.
 ///
 /// # Errors
 ///
@@ -168,8 +169,8 @@ pub async fn note_inbound(
     Ok(())
 }
 
-/// Forgets what the account of a business, and the operator's, know of a number that is nobody's any more. The operator's
-/// knows it on if it wrote to it for another business.
+/// Forgets what the account of a business, and the operator's, know of a number that is nobody's any more. The
+/// operator's knows it on if it wrote to it for another business.
 pub(crate) async fn forget(
     connection: &mut Connection,
     business_id: BusinessId,

@@ -102,8 +102,9 @@ pub async fn send(
     plan(platform, business, MessageKind::Direct, phone, text).await
 }
 
-/// Plans a text that is due at once and came through the routes of the earlier WhatsApp service, whose caller is the operator's own
-/// program and answers for the consent: it goes to everybody who did not opt out, within the day's budget.
+/// Plans a text that is due at once and came through the routes of the earlier WhatsApp service, whose caller is the
+/// operator's own program and answers for the consent: it goes to everybody who did not opt out, within the day's
+/// budget.
 ///
 /// # Errors
 ///

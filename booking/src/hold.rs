@@ -1,8 +1,8 @@
 //! Time kept free while somebody fills in a form.
 //!
 //! A hold is a row with segments of its own beside those of visits, under the same constraint: nobody can book over it,
-//! and it needs neither a client nor a state. It is over at its time: whoever finds it in the way after that takes it away
-//! in the transaction that books, and a sweep takes the rest. Its visitor has a random token, kept as a hash.
+//! and it needs neither a client nor a state. It is over at its time: whoever finds it in the way after that takes it
+//! away in the transaction that books, and a sweep takes the rest. Its visitor has a random token, kept as a hash.
 
 use std::fmt;
 
@@ -98,8 +98,8 @@ impl From<db::Error> for HoldError {
     }
 }
 
-/// Keeps the time of a visit that the public could book free for its visitor, for as long as the business has set. A part
-/// by anybody is given a master now.
+/// Keeps the time of a visit that the public could book free for its visitor, for as long as the business has set. A
+/// part by anybody is given a master now.
 ///
 /// # Errors
 ///

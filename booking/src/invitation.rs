@@ -390,7 +390,8 @@ async fn check(
         connection,
         (i64,),
         "select count(*) from invitations
-         where business_id = $1 and accepted_at is null and expires_at > $2 and (revoked_at is null or created_at > $3)",
+         where business_id = $1 and accepted_at is null and expires_at > $2
+             and (revoked_at is null or created_at > $3)",
         business_id,
         now,
         now.plus(-86_400),

@@ -105,8 +105,9 @@ pub async fn release(db: &Db, lease: &Lease) -> Result<(), StoreError> {
 /// The accounts that nobody holds and that want a connection, at most `limit`.
 ///
 /// Those are the linked ones, but for what was given up: an account that was replaced waits for
-/// [`reconnect`](crate::account::reconnect), one that is banned or put off waits for the end of that. One without a device
-/// wants a connection while somebody looks for its phone; with `link_all` always, unless its owner links it by hand.
+/// [`reconnect`](crate::account::reconnect), one that is banned or put off waits for the end of that. One without a
+/// device wants a connection while somebody looks for its phone; with `link_all` always, unless its owner links it by
+/// hand.
 ///
 /// # Errors
 ///

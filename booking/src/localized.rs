@@ -36,7 +36,8 @@ impl<T> Localized<T> {
         }
     }
 
-    /// The text in the language that is wanted, else in `fallback`, else the first there is of Russian, Kazakh, English.
+    /// The text in the language that is wanted, else in `fallback`, else the first there is of Russian, Kazakh,
+    /// English.
     #[must_use]
     pub fn pick(&self, wanted: Language, fallback: Language) -> Option<&T> {
         let order = [wanted, fallback, Language::Ru, Language::Kk, Language::En];

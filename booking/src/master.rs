@@ -154,7 +154,8 @@ pub async fn add(platform: &Platform, staff: &Staff, fields: &MasterFields) -> R
     Ok(master)
 }
 
-/// Changes a master, or archives them, or takes them back. One with visits to come is archived only when `intent` says so.
+/// Changes a master, or archives them, or takes them back. One with visits to come is archived only when `intent` says
+/// so.
 ///
 /// # Errors
 ///
@@ -199,8 +200,8 @@ pub async fn archive(platform: &Platform, staff: &Staff, id: MasterId, intent: I
     change(platform, staff, id, &fields, intent).await
 }
 
-/// Sets what a master offers, in the place of what they did. Visits that are booked stay as they are; a service for which
-/// there are some is taken from the master only when `intent` says so.
+/// Sets what a master offers, in the place of what they did. Visits that are booked stay as they are; a service for
+/// which there are some is taken from the master only when `intent` says so.
 ///
 /// # Errors
 ///

@@ -20,7 +20,8 @@ use crate::store::StoreError;
 use crate::text::{Texts, TextsError};
 use crate::zone::{self, StaleDatabaseZoneData, StaleZoneData};
 
-/// The database, the clock, randomness, the operator's rules, the texts and the outbox's bell. Clones share all of them.
+/// The database, the clock, randomness, the operator's rules, the texts and the outbox's bell. Clones share all of
+/// them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Platform {

@@ -8,7 +8,8 @@ use crate::policy::Policy;
 use crate::settings::MessageSettings;
 use crate::zone::Zone;
 
-/// How long before the quiet hours begin a message goes out that they would hold up, in seconds: time enough to send it.
+/// How long before the quiet hours begin a message goes out that they would hold up, in seconds: time enough to send
+/// it.
 const AHEAD_SECONDS: i64 = 900;
 /// The least time between a late reminder and its visit, in seconds; a shorter one helps nobody.
 const LEAST_LEAD_SECONDS: i64 = 3_600;
@@ -51,8 +52,8 @@ impl QuietHours {
         zone.nearest_instant(end).max(at)
     }
 
-    /// When a reminder goes out that is due at `due` before a visit at `starts_at`: then; or when the quiet hours end, if
-    /// there is time enough before the visit; or before they began.
+    /// When a reminder goes out that is due at `due` before a visit at `starts_at`: then; or when the quiet hours end,
+    /// if there is time enough before the visit; or before they began.
     #[must_use]
     pub fn reminder(self, zone: &Zone, due: Timestamp, starts_at: Timestamp) -> Timestamp {
         let opens = self.opens(zone, due);

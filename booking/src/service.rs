@@ -1,8 +1,8 @@
 //! What is booked: the catalogue's services, with their texts per language.
 //!
-//! A visit keeps the price and the length it was booked with. The name and the windows for cancelling and moving are the
-//! service's own: a change of them holds for visits that are booked, too, and their reminders are planned anew. A service
-//! is never deleted, only archived: visits go on naming it.
+//! A visit keeps the price and the length it was booked with. The name and the windows for cancelling and moving are
+//! the service's own: a change of them holds for visits that are booked, too, and their reminders are planned anew. A
+//! service is never deleted, only archived: visits go on naming it.
 
 mod name;
 mod store;
@@ -231,7 +231,8 @@ pub async fn change(
     }
     let told = |fields: &ServiceFields| (fields.name.clone(), fields.cancel_hours, fields.move_hours);
     if told(&before.fields) != told(fields) {
-        // Reminders that are planned say what is booked, and in a tenant's own words also until when it can be cancelled.
+        // Reminders that are planned say what is booked, and in a tenant's own words also until when it can be
+        // cancelled.
         crate::booking::replan_all(tx, business.id).await?;
     }
     Ok(attempt.finish(intent).await?)

@@ -1,14 +1,14 @@
 //! Which start times are free: the rules of [`availability`](crate::availability) applied to what the database has.
 //!
-//! [`free`] answers with times, each with those who can serve; [`candidates`] with the visits that are free at one time,
-//! in the order in which a booking tries them; `nearest` with what a refused booking offers instead.
+//! [`free`] answers with times, each with those who can serve; [`candidates`] with the visits that are free at one
+//! time, in the order in which a booking tries them; `nearest` with what a refused booking offers instead.
 //!
 //! # Several parts in a salon that wants no gaps
 //!
 //! Parts that one master serves without another's part in between are a *stretch*. Each stretch is judged in its own
-//! master's day, in which the visit's other stretches are not there: it leaves a gap unless it touches what is before or
-//! after it there, or leaves the time of that master's shortest service on both sides. The pauses within a stretch are
-//! the visit's own, and no gaps.
+//! master's day, in which the visit's other stretches are not there: it leaves a gap unless it touches what is before
+//! or after it there, or leaves the time of that master's shortest service on both sides. The pauses within a stretch
+//! are the visit's own, and no gaps.
 //!
 //! A visit may begin on the grid of whoever serves its first part, or at a time at which one of its stretches touches
 //! its neighbour. Of the times of one date those are offered at which the fewest stretches leave a gap: none where that
@@ -204,7 +204,8 @@ pub struct Candidates {
 
 impl Candidates {
     /// Who would serve the parts, in the order in which to try them: where the business wants no gaps, those first who
-    /// are left with none; then those who have the fewest minutes booked on that day, and of equals those who come first.
+    /// are left with none; then those who have the fewest minutes booked on that day, and of equals those who come
+    /// first.
     #[must_use]
     pub fn assignments(&self) -> Vec<Vec<MasterId>> {
         self.visits.iter().map(|visit| visit.legs.iter().map(|leg| leg.master_id).collect()).collect()
@@ -213,8 +214,8 @@ impl Candidates {
 
 /// The visits of these parts that are free at `start`, 32 at most, in the order in which to try them.
 ///
-/// Holds that are over by `now` are in nobody's way. What this finds may be taken a moment later: only writing it tells.
-/// Inside of a transaction that writes, it sees what that transaction sees.
+/// Holds that are over by `now` are in nobody's way. What this finds may be taken a moment later: only writing it
+/// tells. Inside of a transaction that writes, it sees what that transaction sees.
 ///
 /// # Errors
 ///

@@ -176,8 +176,8 @@ impl Template {
     }
 }
 
-/// Fills a business without services: with the template's, with `new_masters` beside those that are there, and each master
-/// who offers nothing yet gets all services and the template's hours.
+/// Fills a business without services: with the template's, with `new_masters` beside those that are there, and each
+/// master who offers nothing yet gets all services and the template's hours.
 ///
 /// # Errors
 ///

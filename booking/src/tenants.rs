@@ -1,5 +1,5 @@
-//! What the operator of the platform does: looks at tenants, closes and opens businesses, extends trials, and acts in an
-//! owner's name, which is written down where the owner sees it. How their accounts are is in
+//! What the operator of the platform does: looks at tenants, closes and opens businesses, extends trials, and acts in
+//! an owner's name, which is written down where the owner sees it. How their accounts are is in
 //! [`account::health`](crate::account::health).
 //!
 //! Nothing here reads clients, visits or messages.

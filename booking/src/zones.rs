@@ -1,7 +1,7 @@
 //! Zones whose rules changed: the promise to a client is the clock on the wall, so the instants of visits to come move.
 //!
-//! What a zone's offsets are is kept as a fingerprint. Nothing is looked at while it stays the same; when the zone data of
-//! this machine tells another, all visits to come are compared with their wall times, tenant by tenant.
+//! What a zone's offsets are is kept as a fingerprint. Nothing is looked at while it stays the same; when the zone data
+//! of this machine tells another, all visits to come are compared with their wall times, tenant by tenant.
 
 use db::Connection;
 use jiff::civil::{DateTime, date};
@@ -47,7 +47,8 @@ pub async fn recompute(platform: &Platform) -> Result<u64, StoreError> {
         db::execute!(
             &mut tx,
             "insert into zone_rules (time_zone, fingerprint, checked_at) values ($1, $2, $3)
-             on conflict (time_zone) do update set fingerprint = excluded.fingerprint, checked_at = excluded.checked_at",
+             on conflict (time_zone) do update set fingerprint = excluded.fingerprint,
+                 checked_at = excluded.checked_at",
             name.as_str(),
             fingerprint.as_str(),
             now,

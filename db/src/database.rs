@@ -60,7 +60,8 @@ impl Default for Options {
 
 impl Db {
     /// Opens `url`: `sqlite:path/to/file.db` (made if missing, its folder too), `sqlite::memory:` (gone with the last
-    /// handle; for examples and tests: its readers see what is not committed yet) or `postgres://user:password@host/database`.
+    /// handle; for examples and tests: its readers see what is not committed yet) or
+    /// `postgres://user:password@host/database`.
     ///
     /// # Errors
     ///

@@ -1,9 +1,10 @@
 //! A thread that writes to a SQLite file without a trip per statement.
 //!
-//! sqlx runs a connection on a thread of its own and talks to it statement by statement: two changes of threads for each,
-//! which costs several times what SQLite does, while everybody else who writes waits. Where many want to write at once,
-//! [`Jobs`] brings the work to the thread instead: it takes all that wait, and ends them with one commit. Where one of them is
-//! refused, all are done once more, each in a savepoint, so that a refusal undoes nobody else's work. The driver is rusqlite, on the same SQLite library as sqlx's.
+//! sqlx runs a connection on a thread of its own and talks to it statement by statement: two changes of threads for
+//! each, which costs several times what SQLite does, while everybody else who writes waits. Where many want to write at
+//! once, [`Jobs`] brings the work to the thread instead: it takes all that wait, and ends them with one commit. Where
+//! one of them is refused, all are done once more, each in a savepoint, so that a refusal undoes nobody else's work.
+//! The driver is rusqlite, on the same SQLite library as sqlx's.
 //!
 //! The thread writes in turn with the other transactions of the process ([`Db::begin`](crate::Db::begin)).
 
@@ -28,12 +29,12 @@ const QUEUE: usize = 256;
 /// Prepared statements that are kept.
 const STATEMENTS_KEPT: usize = 64;
 
-/// The log is copied into the file when it has this many pages, 64 MiB: the disk is asked to keep both at that moment, and
-/// a page that changed often meanwhile is copied once.
+/// The log is copied into the file when it has this many pages, 64 MiB: the disk is asked to keep both at that moment,
+/// and a page that changed often meanwhile is copied once.
 const CHECKPOINT_PAGES: i64 = 16_384;
 
-/// What the connection keeps of the file at most, in kibibytes, negative as SQLite has it: the leaves of the indexes that
-/// each visit adds to, also with years of visits in them.
+/// What the connection keeps of the file at most, in kibibytes, negative as SQLite has it: the leaves of the indexes
+/// that each visit adds to, also with years of visits in them.
 const CACHE_KIBIBYTES: i64 = -16_384;
 
 /// A parameter of a [`Statement`].

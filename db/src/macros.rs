@@ -54,7 +54,8 @@ macro_rules! fetch_all {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __fetch {
-    ($method:ident, $connection:expr, $row:ty, sqlite: $sqlite:expr, postgres: $postgres:expr $(, $bind:expr)* $(,)?) => {{
+    ($method:ident, $connection:expr, $row:ty, sqlite: $sqlite:expr,
+        postgres: $postgres:expr $(, $bind:expr)* $(,)?) => {{
         let connection: &mut $crate::Connection = $connection;
         let result = match $crate::Connection::engine(connection) {
             Ok($crate::Engine::Sqlite(engine)) => $crate::sqlx::query_as::<$crate::sqlx::Sqlite, $row>($sqlite)

@@ -192,7 +192,8 @@ impl Desk {
         }
     }
 
-    /// Asks which numbers are on WhatsApp; the answers have the order of the numbers, `None` where WhatsApp does not say.
+    /// Asks which numbers are on WhatsApp; the answers have the order of the numbers, `None` where WhatsApp does not
+    /// say.
     ///
     /// # Errors
     ///
@@ -204,8 +205,8 @@ impl Desk {
         }
     }
 
-    /// Removes the account's device, on WhatsApp if that can be reached, and here. What is planned stays planned, and its
-    /// owner links it again by hand.
+    /// Removes the account's device, on WhatsApp if that can be reached, and here. What is planned stays planned, and
+    /// its owner links it again by hand.
     ///
     /// # Errors
     ///

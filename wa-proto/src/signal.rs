@@ -1,8 +1,8 @@
 //! End-to-end encryption between two devices and in groups.
 //!
-//! X3DH agreement and double ratchet (message version 3) between two devices, sender keys in groups. Everything is a value:
-//! a record comes from the store, an operation changes it, and the caller stores it in one commit with the effects.
-//! There is no store, no lock and no clock here; randomness is an argument.
+//! X3DH agreement and double ratchet (message version 3) between two devices, sender keys in groups. Everything is a
+//! value: a record comes from the store, an operation changes it, and the caller stores it in one commit with the
+//! effects. There is no store, no lock and no clock here; randomness is an argument.
 //!
 //! Modules in reading order: [`SessionRecord`] is where to start, `session` is one ratchet of it, `x3dh` begins one,
 //! `receiving` and `chain` are its symmetric half, `message` is the wire form.

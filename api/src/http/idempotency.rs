@@ -78,7 +78,8 @@ fn parameter() -> Parameter {
         .description(Some(
             "Any text of the client's choice, such as a UUID. A repetition with the same key and body within 24 hours \
              creates nothing and gets the first answer again, with `Idempotency-Replayed: true`; with another body, or \
-             after the rights of whoever asks have changed, it is refused (422). While the first is under way, the answer is 409 with `Retry-After`.",
+             after the rights of whoever asks have changed, it is refused (422). While the first is under way, the \
+             answer is 409 with `Retry-After`.",
         ))
         .schema(Some(text))
         .build()

@@ -258,7 +258,8 @@ impl Ids {
         let invitation = db::fetch_one!(
             &mut tx,
             (i64,),
-            "insert into invitations (business_id, role, phone, language, token_hash, invited_by, created_at, expires_at)
+            "insert into invitations (business_id, role, phone, language, token_hash, invited_by,
+                 created_at, expires_at)
              values ($1, 'MANAGER', '77779876543', 'ru', $2, $3, 0, 2000000000) returning id",
             business,
             [1_u8; 32].as_slice(),
@@ -280,7 +281,8 @@ impl Ids {
         let inbound = db::fetch_one!(
             &mut tx,
             (i64,),
-            "insert into inbound (account_id, business_id, chat, wa_message_id, phone, text, outcome, received_at, handled_at)
+            "insert into inbound (account_id, business_id, chat, wa_message_id, phone, text, outcome,
+                 received_at, handled_at)
              values ($1, $2, 'chat', 'message', '77779876543', 'Иван Иванов', 'unread', 0, 0) returning id",
             account,
             business,

@@ -379,7 +379,8 @@ pub async fn set_identity(
     )?;
     db::execute!(
         &mut tx,
-        "update outbox set account_id = $1 where state = 'planned' and claim_fence is null and (account_id is null or account_id <> $1)
+        "update outbox set account_id = $1 where state = 'planned' and claim_fence is null
+             and (account_id is null or account_id <> $1)
              and business_id = (select business_id from accounts where id = $1)",
         id,
     )?;

@@ -12,7 +12,8 @@ use crate::id::BookingId;
 use crate::platform::Platform;
 use crate::store::StoreError;
 
-/// Notes that the client of a visit to come said so. Saying it twice is once, and the staff's word is still the staff's.
+/// Notes that the client of a visit to come said so. Saying it twice is once, and the staff's word is still the
+/// staff's.
 ///
 /// # Errors
 ///

@@ -61,8 +61,8 @@ const POSTGRES: &str = asked!("json_agg(h)::text");
 /// What the business offers for the parts of a visit that begins on one date, and when the masters work then. It is the
 /// same for everybody.
 pub(crate) struct Asked {
-    /// The visits that it could be, in the order in which to try them: one where every master was named, else those that
-    /// seem free at the time that was asked for.
+    /// The visits that it could be, in the order in which to try them: one where every master was named, else those
+    /// that seem free at the time that was asked for.
     pub(super) visits: Vec<Visit>,
     /// What the service of each part is called, and says about changing the visit.
     pub(super) terms: Vec<Terms>,

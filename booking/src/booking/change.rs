@@ -189,7 +189,8 @@ pub async fn change(
     tx.commit().await?;
     platform.outbox.ring();
     tracing::info!(
-        business.id = %changed.business_id, booking.id = %booking_id, state = %changed.state, "changed visit {booking_id}"
+        business.id = %changed.business_id, booking.id = %booking_id, state = %changed.state,
+        "changed visit {booking_id}"
     );
     Ok(changed)
 }

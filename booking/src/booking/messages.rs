@@ -124,7 +124,8 @@ impl<'a> Writer<'a> {
         hours.iter().filter_map(reminder).collect()
     }
 
-    /// Plans these messages, whose link is of this token, and takes back what else was planned, of one kind if it is given.
+    /// Plans these messages, whose link is of this token, and takes back what else was planned, of one kind if it is
+    /// given.
     async fn replace(
         &self,
         connection: &mut Connection,
@@ -265,8 +266,8 @@ pub(crate) async fn moved_by_zone(
     replan_reminders(connection, platform, &business, &booking, now).await
 }
 
-/// Whole days before a visit are counted on the clock on the wall, so that the reminder of a visit at 10 goes out at 10, also when
-/// the clocks change in between; the hours that remain are hours that pass.
+/// Whole days before a visit are counted on the clock on the wall, so that the reminder of a visit at 10 goes out at
+/// 10, also when the clocks change in between; the hours that remain are hours that pass.
 fn reminder_time(booking: &Booking, hours: u32) -> Timestamp {
     let (days, hours) = (i64::from(hours / 24), i64::from(hours % 24));
     let at = if days == 0 {

@@ -100,9 +100,9 @@ impl From<NonExistentTime> for MoveError {
 }
 
 /// Moves a visit: its time before is free, also for itself; its messages are planned anew, and the client is told both
-/// times. What it costs stays, unless what or who changes. A part by anybody stays with who serves it, if they are free.
-/// Whether the client comes at the new time they have not said yet. A visit that is moved to where it is stays as it is, and
-/// nobody is told.
+/// times. What it costs stays, unless what or who changes. A part by anybody stays with who serves it, if they are
+/// free. Whether the client comes at the new time they have not said yet. A visit that is moved to where it is stays as
+/// it is, and nobody is told.
 ///
 /// # Errors
 ///
@@ -148,8 +148,8 @@ pub async fn move_visit(
 }
 
 /// The times that a visit could be moved to from one date to another, in order, each with those who can serve: those
-/// that anybody could book, and those that only the visit takes itself; its own is among them. `parts` is what by whom, or
-/// by anybody; none is as it is. Who may move it late is told times at any hour.
+/// that anybody could book, and those that only the visit takes itself; its own is among them. `parts` is what by whom,
+/// or by anybody; none is as it is. Who may move it late is told times at any hour.
 ///
 /// # Errors
 ///
@@ -325,7 +325,8 @@ impl Ground<'_> {
         let (business, before, now) = (self.business, self.booking, self.now);
         let written = db::execute!(
             connection,
-            "update bookings set starts_at = $5, ends_at = $6, wall_start = $7, time_zone = $8, price_tiyn = $9, due_at = $10,
+            "update bookings set starts_at = $5, ends_at = $6, wall_start = $7, time_zone = $8,
+                 price_tiyn = $9, due_at = $10,
                  acknowledged_at = null, version = version + 1
              where business_id = $1 and id = $2 and state = $3 and version = $4",
             business.id,

@@ -75,8 +75,10 @@ async fn read(
         connection,
         Row,
         "select b.id, b.client_id, b.client_name, c.phone, b.state, b.version, b.starts_at, b.ends_at, b.wall_start,
-             b.time_zone, b.price_tiyn, b.language, b.notes, b.acknowledged_at, b.created_at, s.service_id, v.name as service,
-             v.texts as service_texts, v.cancel_hours, v.move_hours, s.master_id, m.name as master, s.starts_at as segment_starts_at,
+             b.time_zone, b.price_tiyn, b.language, b.notes, b.acknowledged_at, b.created_at, s.service_id,
+             v.name as service,
+             v.texts as service_texts, v.cancel_hours, v.move_hours, s.master_id, m.name as master,
+             s.starts_at as segment_starts_at,
              s.ends_at as segment_ends_at
          from (
              select id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start, time_zone,

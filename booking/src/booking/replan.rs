@@ -1,7 +1,8 @@
 //! Planning the messages of a tenant's visits to come anew, when what they say or when they go out has changed.
 //!
 //! The change only leaves a mark, in its own transaction; whoever keeps time works the marks off, a bounded number of
-//! visits at once, so that neither a large tenant nor a crash in between matters. What is planned twice is planned once.
+//! visits at once, so that neither a large tenant nor a crash in between matters. What is planned twice is planned
+//! once.
 
 use db::Connection;
 

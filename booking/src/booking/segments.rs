@@ -20,8 +20,8 @@ pub(crate) enum Owner {
 
 /// Writes segments; gives whether their masters were free. The transaction is to be dropped when they were not.
 ///
-/// On PostgreSQL a segment that the constraint excludes is passed over: of two that exclude each other one waits for the
-/// other that way, where an insert that fails would deadlock. They go in the order of their masters.
+/// On PostgreSQL a segment that the constraint excludes is passed over: of two that exclude each other one waits for
+/// the other that way, where an insert that fails would deadlock. They go in the order of their masters.
 pub(crate) async fn insert(
     connection: &mut Connection,
     business_id: BusinessId,
@@ -34,7 +34,8 @@ pub(crate) async fn insert(
     };
     let written = db::execute!(
         connection,
-        sqlite: "insert into booking_segments (business_id, booking_id, hold_id, hold_until, position, service_id, master_id,
+        sqlite: "insert into booking_segments (business_id, booking_id, hold_id, hold_until, position,
+             service_id, master_id,
                 starts_at, ends_at, busy_from, busy_to, price_tiyn, live, overbooked)
             select $1, $2, $3, $4, value ->> 'position', value ->> 'service_id', value ->> 'master_id',
                 value ->> 'starts_at', value ->> 'ends_at', value ->> 'busy_from', value ->> 'busy_to',

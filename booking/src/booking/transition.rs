@@ -105,7 +105,8 @@ pub(super) async fn record(
     let (actor, actor_id) = step.actor.columns();
     db::execute!(
         connection,
-        "insert into booking_transitions (business_id, booking_id, version, from_state, to_state, actor, actor_id, reason,
+        "insert into booking_transitions (business_id, booking_id, version, from_state, to_state, actor,
+             actor_id, reason,
              remark, moved_from, moved_to, at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         booking.business_id,

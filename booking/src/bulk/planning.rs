@@ -1,8 +1,9 @@
 //! Planning the messages of a text for many, in short transactions.
 //!
-//! A recipient's row is written once with the list, undecided, and once more in the transaction that plans their message
-//! or says why there is none. So whoever goes on after a crash, in whichever process, plans for those that are left and
-//! for nobody twice. Who goes on is told by a lease in `work_leases`, which is there until everybody is decided about.
+//! A recipient's row is written once with the list, undecided, and once more in the transaction that plans their
+//! message or says why there is none. So whoever goes on after a crash, in whichever process, plans for those that are
+//! left and for nobody twice. Who goes on is told by a lease in `work_leases`, which is there until everybody is
+//! decided about.
 
 use std::collections::HashSet;
 
@@ -95,8 +96,8 @@ pub(crate) async fn resume(platform: &Platform) -> Result<u64, StoreError> {
     Ok(decided)
 }
 
-/// Plans the messages of the next hundred recipients of a job, in one transaction, under the lease of `holder`; gives how
-/// many that were, and `None` when nobody is left or somebody else is at it.
+/// Plans the messages of the next hundred recipients of a job, in one transaction, under the lease of `holder`; gives
+/// how many that were, and `None` when nobody is left or somebody else is at it.
 ///
 /// # Errors
 ///

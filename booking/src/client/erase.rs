@@ -16,9 +16,9 @@ use crate::session;
 /// Takes out of the business all that says who a client is: numbers, name, notes, tags, what was written to them and by
 /// them, where they agreed from. What stays is that somebody came: the visits with their times, services and prices.
 ///
-/// Visits to come have to be called off first; with `cancel_visits` they are, each as by staff, and the client is told so:
-/// the number and the text of that word are forgotten once it has left, a day later at the latest. Saying it twice is
-/// saying it once, also when the first time ended half-way.
+/// Visits to come have to be called off first; with `cancel_visits` they are, each as by staff, and the client is told
+/// so: the number and the text of that word are forgotten once it has left, a day later at the latest. Saying it twice
+/// is saying it once, also when the first time ended half-way.
 ///
 /// # Errors
 ///
@@ -71,9 +71,9 @@ async fn cancel(platform: &Platform, access: &Access, client_id: ClientId) -> Re
     Ok(())
 }
 
-/// Empties what was written to their numbers, but for the word that a visit is off: that still goes out, unless they want
-/// no messages. The sealed answers that are kept for a day, so that a repeated request gets its first answer again, go
-/// with the day.
+/// Empties what was written to their numbers, but for the word that a visit is off: that still goes out, unless they
+/// want no messages. The sealed answers that are kept for a day, so that a repeated request gets its first answer
+/// again, go with the day.
 async fn forget_messages(
     tx: &mut Tx,
     business_id: BusinessId,
@@ -102,8 +102,8 @@ async fn forget_messages(
     Ok(())
 }
 
-/// Takes out of the logs what was typed there, what was changed of the client, and where they came from: that somebody did
-/// something, and when, stays.
+/// Takes out of the logs what was typed there, what was changed of the client, and where they came from: that somebody
+/// did something, and when, stays.
 async fn forget_log(tx: &mut Tx, business_id: BusinessId, client_id: ClientId) -> Result<(), ClientError> {
     db::execute!(
         tx,
@@ -154,7 +154,8 @@ async fn forget_person(
     )?;
     db::execute!(
         tx,
-        "update clients set phone = null, name = $3, search = '', language = null, guessed_language = null, notes = '', health_notes = '',
+        "update clients set phone = null, name = $3, search = '', language = null, guessed_language = null,
+             notes = '', health_notes = '',
              tags = '[]', blocked_reason = null, erased_at = $4, updated_at = $4
          where business_id = $1 and (id = $2 or merged_into = $2)",
         business_id,

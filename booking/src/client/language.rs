@@ -1,8 +1,8 @@
 //! What a client is written to in.
 //!
-//! What they choose themselves counts: in a form, with the staff, by the language of a word in the chat where nothing was
-//! chosen. Until they choose, the language their browser asked for stands in for a choice; the column `guessed_language`
-//! has it then, equal to `language`, and any choice takes its place.
+//! What they choose themselves counts: in a form, with the staff, by the language of a word in the chat where nothing
+//! was chosen. Until they choose, the language their browser asked for stands in for a choice; the column
+//! `guessed_language` has it then, equal to `language`, and any choice takes its place.
 
 use db::Connection;
 
@@ -25,8 +25,8 @@ pub(crate) enum Sign {
     Browser,
 }
 
-/// Remembers what a client is written to in from now on, and words what is planned for them anew; gives whether that was
-/// news.
+/// Remembers what a client is written to in from now on, and words what is planned for them anew; gives whether that
+/// was news.
 pub(crate) async fn learn(
     connection: &mut Connection,
     platform: &Platform,
@@ -74,8 +74,8 @@ pub(crate) async fn learn(
 
 /// Remembers what the form of a visit, which is booked by now, said of its client's language.
 ///
-/// A choice is in the client's row already, so all there is to do is to word what is planned for their other visits anew,
-/// if there are any. The business's own language needs no remembering while the client has chosen none.
+/// A choice is in the client's row already, so all there is to do is to word what is planned for their other visits
+/// anew, if there are any. The business's own language needs no remembering while the client has chosen none.
 pub(crate) async fn learn_from_visit(
     platform: &Platform,
     business: &Business,

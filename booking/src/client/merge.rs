@@ -9,8 +9,8 @@ use crate::booking as visits;
 use crate::id::ClientId;
 use crate::platform::Platform;
 
-/// Makes one client of two: the visits, consents, notes and tags of `other_id` go to `client_id`, whose name and language
-/// stay. The other's number finds them from now on; whoever was blocked or had opted out still is.
+/// Makes one client of two: the visits, consents, notes and tags of `other_id` go to `client_id`, whose name and
+/// language stay. The other's number finds them from now on; whoever was blocked or had opted out still is.
 ///
 /// # Errors
 ///
@@ -68,7 +68,8 @@ pub async fn merge(
     db::execute!(
         &mut tx,
         "update clients set name = $3, search = '', notes = '', health_notes = '', tags = '[]', language = null,
-             guessed_language = null, blocked_at = null, blocked_reason = null, service_stopped_at = null, marketing_stopped_at = null
+             guessed_language = null, blocked_at = null, blocked_reason = null, service_stopped_at = null,
+             marketing_stopped_at = null
          where business_id = $1 and id = $2",
         business_id,
         other.id,
@@ -78,7 +79,8 @@ pub async fn merge(
     db::execute!(
         &mut tx,
         "update clients set language = $3, tags = $4, notes = $5, health_notes = $6, blocked_at = $7,
-             blocked_reason = $8, service_stopped_at = $9, marketing_stopped_at = $10, created_at = $11, updated_at = $12
+             blocked_reason = $8, service_stopped_at = $9, marketing_stopped_at = $10, created_at = $11,
+             updated_at = $12
          where business_id = $1 and id = $2",
         business_id,
         one.id,

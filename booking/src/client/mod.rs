@@ -4,8 +4,8 @@
 //! states change in many places, and a counter beside them would drift.
 //!
 //! Two rows that turn out to be one person are [merged](merge::merge): the second keeps its number and points to the
-//! first, so that the number still finds the client. A client who is [erased](erase::erase) leaves a row without a name or
-//! number, for the visits that stay in the statistics.
+//! first, so that the number still finds the client. A client who is [erased](erase::erase) leaves a row without a name
+//! or number, for the visits that stay in the statistics.
 
 pub(crate) mod contact;
 pub mod erase;

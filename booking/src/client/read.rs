@@ -31,25 +31,29 @@ macro_rules! clients_sql {
                  (select max(b.starts_at) from bookings b
                   where b.client_id = c.id and b.state in ('arrived', 'completed')) as last_visit_at,
                  (select min(b.starts_at) from bookings b
-                  where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > ", $now, ") as next_visit_at,
+                  where b.client_id = c.id and b.state in ('pending', 'confirmed')
+                      and b.ends_at > ", $now, ") as next_visit_at,
                  (select count(*) from bookings b
-                  where b.client_id = c.id and b.state in ('pending', 'confirmed') and b.ends_at > ", $now, ") as upcoming
+                  where b.client_id = c.id and b.state in ('pending', 'confirmed')
+                      and b.ends_at > ", $now, ") as upcoming
              from (", $($found,)+ ") f join clients c on c.id = f.id
              order by c.id desc"
         )
     };
 }
 
-/// Parameters: $1 business, $2 the highest id, $3 to $6 words of a name, $7 and $8 digits as typed and with the country's
-/// code, $9 tag, $10 the only master, $11 limit, $12 now. What is empty is not searched for: it stands at the beginning of
-/// every text.
+/// Parameters: $1 business, $2 the highest id, $3 to $6 words of a name, $7 and $8 digits as typed and with the
+/// country's code, $9 tag, $10 the only master, $11 limit, $12 now. What is empty is not searched for: it stands at the
+/// beginning of every text.
 ///
-/// All that the search compares of a row is in the index `clients_search`, so it reads nothing else of those that do not
-/// fit, and of other tenants nothing at all. The time grows with the tenant: 50,000 clients are read in 5 to 20 ms. Were
-/// one more column asked for, PostgreSQL would walk down the primary key instead, through everybody's clients. SQLite
-/// is told its name: to its planner another index of the same columns is as good, whose every row it then looks up.
+/// All that the search compares of a row is in the index `clients_search`, so it reads nothing else of those that do
+/// not fit, and of other tenants nothing at all. The time grows with the tenant: 50,000 clients are read in 5 to 20 ms.
+/// Were one more column asked for, PostgreSQL would walk down the primary key instead, through everybody's clients.
+/// SQLite is told its name: to its planner another index of the same columns is as good, whose every row it then looks
+/// up.
 ///
-/// The engines name the place of a text in another differently. `like` would do on both, at four times the time on SQLite.
+/// The engines name the place of a text in another differently. `like` would do on both, at four times the time on
+/// SQLite.
 macro_rules! page_sql {
     ($place:literal, $index:literal) => {
         clients_sql!(

@@ -1,8 +1,8 @@
 //! Finding people by any scrap of their name, in whichever alphabet it is typed.
 //!
-//! A name is folded to Latin letters that stand for sounds: `Жәния`, `Zhaniya` and `jania` are one. Both the names, when
-//! they are written, and what is searched for go through [`fold`], so that a search is a comparison of plain text, which
-//! either database does. Too many finds are better than a client who is not found.
+//! A name is folded to Latin letters that stand for sounds: `Жәния`, `Zhaniya` and `jania` are one. Both the names,
+//! when they are written, and what is searched for go through [`fold`], so that a search is a comparison of plain text,
+//! which either database does. Too many finds are better than a client who is not found.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -39,8 +39,8 @@ pub struct Search {
 }
 
 impl Search {
-    /// Reads a search. Words of digits are a number, unless `numbers` are hidden from whoever searches: then they can only
-    /// be part of a name.
+    /// Reads a search. Words of digits are a number, unless `numbers` are hidden from whoever searches: then they can
+    /// only be part of a name.
     #[must_use]
     pub fn new(text: &str, numbers: bool) -> Self {
         let text: String = text.chars().take(LONGEST).collect();

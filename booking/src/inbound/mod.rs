@@ -1,8 +1,8 @@
 //! What accounts receive: each message is dealt with once.
 //!
-//! A message makes its sender warm. A word that asks for an end is obeyed. An answer to the last word about a visit to come
-//! is taken as one: yes is noted, no is asked about once and then obeyed, within the tenant's rules. Everything else is
-//! left to a person.
+//! A message makes its sender warm. A word that asks for an end is obeyed. An answer to the last word about a visit to
+//! come is taken as one: yes is noted, no is asked about once and then obeyed, within the tenant's rules. Everything
+//! else is left to a person.
 
 pub mod answer;
 mod list;
@@ -72,8 +72,8 @@ impl fmt::Debug for Incoming<'_> {
     }
 }
 
-/// Deals with a message, once: one that came before and was dealt with changes nothing, one whose dealing was cut short is
-/// dealt with again.
+/// Deals with a message, once: one that came before and was dealt with changes nothing, one whose dealing was cut short
+/// is dealt with again.
 ///
 /// # Errors
 ///

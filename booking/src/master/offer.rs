@@ -45,7 +45,8 @@ pub async fn offered(
     let row = db::fetch_optional!(
         connection,
         OfferRow,
-        "select s.name as service, m.name as master, coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes,
+        "select s.name as service, m.name as master,
+             coalesce(o.duration_minutes, s.duration_minutes) as duration_minutes,
              coalesce(o.buffer_before_minutes, s.buffer_before_minutes) as buffer_before_minutes,
              coalesce(o.buffer_after_minutes, s.buffer_after_minutes) as buffer_after_minutes,
              coalesce(o.price_tiyn, s.price_tiyn) as price_tiyn, s.notice_minutes, s.horizon_days

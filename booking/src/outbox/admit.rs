@@ -1,8 +1,8 @@
 //! Whether a due message may go out now: what its recipient wants, whether its business is suspended, the hour, and how
 //! the account stands with strangers.
 //!
-//! A contact is *warm* once they wrote to the account. WhatsApp punishes messages to others, so those have a small budget,
-//! and stop altogether while WhatsApp refuses them.
+//! A contact is *warm* once they wrote to the account. WhatsApp punishes messages to others, so those have a small
+//! budget, and stop altogether while WhatsApp refuses them.
 
 use std::collections::BTreeMap;
 

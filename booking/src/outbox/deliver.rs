@@ -68,9 +68,9 @@ pub const CLAIM_SECONDS: i64 = 300;
 /// at most `limit`.
 ///
 /// A claimed message is nobody else's for [`CLAIM_SECONDS`]; what an earlier holder of the lease left unfinished is due
-/// as soon as the lease changed hands. What has expired is marked so instead; what quiet hours, a stop or the budget for
-/// new contacts hold up is put off, and what its recipient does not want is taken back, each with its reason. Nothing is
-/// claimed under a lease that went to somebody else.
+/// as soon as the lease changed hands. What has expired is marked so instead; what quiet hours, a stop or the budget
+/// for new contacts hold up is put off, and what its recipient does not want is taken back, each with its reason.
+/// Nothing is claimed under a lease that went to somebody else.
 ///
 /// # Errors
 ///
@@ -160,8 +160,8 @@ async fn take_back(connection: &mut Connection, message: &OutboxMessage, reason:
     Ok(())
 }
 
-/// Puts a claimed message back, which must not leave now after all: it is judged anew at `until`. Only who still holds the
-/// lease decides.
+/// Puts a claimed message back, which must not leave now after all: it is judged anew at `until`. Only who still holds
+/// the lease decides.
 ///
 /// # Errors
 ///

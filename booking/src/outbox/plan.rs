@@ -334,8 +334,8 @@ pub async fn cancel_of_booking(
     )?)
 }
 
-/// Takes back what is planned for a visit, of one kind or of all, under other keys than these, and has not left. What was
-/// taken back because its client opted out does not come back with them then.
+/// Takes back what is planned for a visit, of one kind or of all, under other keys than these, and has not left. What
+/// was taken back because its client opted out does not come back with them then.
 ///
 /// # Errors
 ///
@@ -414,7 +414,8 @@ impl fmt::Debug for MessageStatus {
 macro_rules! messages {
     ($rest:literal) => {
         concat!(
-            "select id, booking_id, phone, kind, state, wa_message_id, text, due_at, next_at, expires_at, attempts, error,
+            "select id, booking_id, phone, kind, state, wa_message_id, text, due_at, next_at, expires_at,
+                 attempts, error,
                  sent_at, delivered_at, read_at
              from outbox where business_id = $1 ",
             $rest

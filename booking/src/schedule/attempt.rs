@@ -1,8 +1,8 @@
 //! Changes that may break visits: tried first, then made or undone.
 //!
 //! A visit is broken by a change when its master worked at its time and offered what was booked, and one of these is no
-//! longer so. Nothing happens to it: it stays, and somebody has to move it or call it off. So whoever changes a schedule,
-//! or what is offered by whom, is shown those visits first.
+//! longer so. Nothing happens to it: it stays, and somebody has to move it or call it off. So whoever changes a
+//! schedule, or what is offered by whom, is shown those visits first.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,8 +13,8 @@ use crate::store::StoreError;
 /// `booking_segments_interval`, which lets a search for what is busy begin this long before its range.
 pub const LONGEST_BUSY: i64 = 86_400;
 
-/// What is taken of a master's time between two instants, by visits of any kind and by holds that are not over by `now`,
-/// in order of the beginnings.
+/// What is taken of a master's time between two instants, by visits of any kind and by holds that are not over by
+/// `now`, in order of the beginnings.
 ///
 /// # Errors
 ///

@@ -55,7 +55,8 @@ pub(super) struct Choice {
 }
 
 impl Roster {
-    /// Loads what is needed to ask about start times on the dates from `from` to `to`, for a new visit or one that is moved.
+    /// Loads what is needed to ask about start times on the dates from `from` to `to`, for a new visit or one that is
+    /// moved.
     ///
     /// # Errors
     ///

@@ -21,8 +21,8 @@ pub(crate) struct Visit {
 #[derive(Debug, Clone)]
 pub(crate) struct Leg {
     pub(crate) master_id: MasterId,
-    /// How long it takes. Between two parts by one master the buffers are cut to the pause, so that a visit never stands
-    /// in its own way.
+    /// How long it takes. Between two parts by one master the buffers are cut to the pause, so that a visit never
+    /// stands in its own way.
     pub(crate) length: VisitLength,
     /// Seconds from the visit's start.
     pub(crate) offset: i64,

@@ -4,8 +4,8 @@
 //! and months. A tenant can replace the text about a visit by a [`Template`] of its own, which knows variables and
 //! nothing else. Whatever people typed goes in as a value: it is never read as Fluent or as a template.
 //!
-//! A client is written to in the language they chose when they booked, else in the one they chose before, by a form, in the
-//! chat or with the staff, else in the business's.
+//! A client is written to in the language they chose when they booked, else in the one they chose before, by a form, in
+//! the chat or with the staff, else in the business's.
 
 mod chat;
 mod template;

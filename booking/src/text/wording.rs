@@ -62,8 +62,8 @@ impl Wording {
         more
     }
 
-    /// Reads what a row has. A text that no longer fits its event, because a later version of the program took a variable
-    /// away, is passed over: the program's own is used instead.
+    /// Reads what a row has. A text that no longer fits its event, because a later version of the program took a
+    /// variable away, is passed over: the program's own is used instead.
     pub(crate) fn read(document: &str) -> Result<Self, serde_json::Error> {
         if document == "{}" {
             return Ok(Self::default());

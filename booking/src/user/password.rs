@@ -120,8 +120,8 @@ pub enum ResetError {
 }
 from_store!(ResetError);
 
-/// Sends a code to a number, if somebody of a staff has it, in the language that is `asked` for, else in the business's.
-/// Whether somebody does is not told.
+/// Sends a code to a number, if somebody of a staff has it, in the language that is `asked` for, else in the
+/// business's. Whether somebody does is not told.
 ///
 /// # Errors
 ///

@@ -119,7 +119,8 @@ async fn pages_of_clients_have_neither_holes_nor_doubles() {
             let (id,) = db::fetch_one!(
                 &mut tx,
                 (i64,),
-                "insert into clients (business_id, phone, name, search, created_at, updated_at) values ($1, $2, 'x', 'x', 0, 0)
+                "insert into clients (business_id, phone, name, search, created_at, updated_at)
+                 values ($1, $2, 'x', 'x', 0, 0)
                  returning id",
                 salon.business.id,
                 format!("7701{number:07}"),
@@ -129,7 +130,8 @@ async fn pages_of_clients_have_neither_holes_nor_doubles() {
             id
         };
         let page = async |before: Option<i64>, limit| {
-            let filter = client::read::Filter { before: before.map(ClientId::new), limit, ..client::read::Filter::default() };
+            let before = before.map(ClientId::new);
+            let filter = client::read::Filter { before, limit, ..client::read::Filter::default() };
             let page = client::read::list(&salon.platform, &owner, &filter).await.unwrap();
             page.iter().map(|client| client.id.get()).collect()
         };

@@ -56,7 +56,8 @@ async fn several_parts_by_any_masters_fit_with_their_pauses() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
         let [first, second, third] = salon.masters[..] else { panic!("three masters") };
-        // A cut (first or second master), then a manicure of 90 minutes (first or third; the third rests 13:00 to 14:00).
+        // A cut (first or second master), then a manicure of 90 minutes (first or third; the third rests 13:00 to
+        // 14:00).
         let free = ask(&salon, &[any(&salon, 0), any(&salon, 1)]).await;
         assert_eq!(at(&free, "09:00").unwrap().masters, [vec![first], vec![first, third]]);
         assert_eq!(at(&free, "10:00").unwrap().masters, [vec![first, second], vec![first, third]]);
@@ -150,9 +151,9 @@ async fn each_part_leaves_no_gap_in_its_own_masters_day() {
         let times = async |salon: &Salon, parts: &[Part]| -> Vec<String> {
             ask(salon, parts).await.iter().map(|free| free.slot.wall.strftime("%H:%M").to_string()).collect()
         };
-        // A cut by the first master, from 10:00 to 13:20, then a manicure by the third, from 11:30 to 15:00, which is also
-        // the shortest that the third does. At 10:00 the third does not work yet; at 11:00 and later there would be too
-        // little before the manicure or after it.
+        // A cut by the first master, from 10:00 to 13:20, then a manicure by the third, from 11:30 to 15:00, which is
+        // also the shortest that the third does. At 10:00 the third does not work yet; at 11:00 and later there would
+        // be too little before the manicure or after it.
         let cut = Part { master_id: Some(first), ..any(&salon, 0) };
         let manicure = Part { master_id: Some(third), ..any(&salon, 1) };
         assert_eq!(times(&salon, &[cut, manicure]).await, ["10:30"]);

@@ -559,7 +559,8 @@ async fn logins_of_an_older_database_go_on() {
              values (5, 1, 'old@example.kz', 'x', 'Айгуль', '77010000001', 'OWNER', 0)",
             "insert into users (id, email, password_hash, full_name, role, created_at)
              values (6, 'admin@example.kz', 'x', 'Оператор', 'SUPER_ADMIN', 0)",
-            "insert into masters (id, business_id, user_id, name, position, active) values (3, 1, 5, 'Айгуль', 0, true)",
+            "insert into masters (id, business_id, user_id, name, position, active)
+             values (3, 1, 5, 'Айгуль', 0, true)",
             "insert into audit_log (business_id, at, actor, actor_id, impersonator_id, entity, entity_id, action)
              values (1, 0, 'user', 5, 6, 'user', 5, 'update')",
         ] {

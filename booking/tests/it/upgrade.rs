@@ -13,15 +13,18 @@ insert into services (id, business_id, name, price_tiyn, duration_minutes, buffe
     notice_minutes, horizon_days, position, active) values (1, 1, 'Стрижка', 100, 60, 0, 0, 0, 30, 0, true);
 insert into masters (id, business_id, name, position, active) values (1, 1, 'Айгуль', 0, true);
 insert into clients (id, business_id, phone, name, created_at, updated_at) values (1, 1, '77771234567', 'Данияр', 0, 0);
-insert into bookings (id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start, time_zone,
+insert into bookings (id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start,
+    time_zone,
     price_tiyn, language, source, created_at)
     values (1, 1, 1, 'Данияр', 'confirmed', 1, 3600, 7200, '1970-01-01T06:00:00', 'Asia/Almaty', 100, 'ru', 'staff', 0),
         (2, 1, 1, 'Данияр', 'cancelled', 2, 3600, 7200, '1970-01-01T06:00:00', 'Asia/Almaty', 100, 'ru', 'public', 0);
-insert into booking_segments (id, business_id, booking_id, position, service_id, master_id, starts_at, ends_at, busy_from,
+insert into booking_segments (id, business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
+    busy_from,
     busy_to, price_tiyn, live, overbooked)
     values (1, 1, 1, 0, 1, 1, 3600, 7200, 3600, 7200, 100, true, false),
         (2, 1, 2, 0, 1, 1, 3600, 7200, 3600, 7200, 100, false, false);
-insert into booking_transitions (id, business_id, booking_id, version, from_state, to_state, actor, actor_user_id, reason, at)
+insert into booking_transitions (id, business_id, booking_id, version, from_state, to_state, actor, actor_user_id,
+    reason, at)
     values (1, 1, 1, 1, null, 'confirmed', 'user', 1, 'overbooked', 0),
         (2, 1, 2, 1, null, 'confirmed', 'client', null, null, 0),
         (3, 1, 2, 2, 'confirmed', 'cancelled', 'client', null, 'late', 0);
@@ -50,15 +53,12 @@ async fn visits_from_before_are_all_there() {
         )
         .unwrap();
         assert_eq!(counts, (2, 2, 3, 1));
-        let due = db::fetch_all!(
-            &mut connection,
-            (i64, Option<i64>),
-            "select id, due_at from bookings order by id",
-        )
-        .unwrap();
+        let due = db::fetch_all!(&mut connection, (i64, Option<i64>), "select id, due_at from bookings order by id",)
+            .unwrap();
         assert_eq!(due, [(1, Some(7_200 + 43_200)), (2, None)]);
         let (actor_id,) =
-            db::fetch_one!(&mut connection, (Option<i64>,), "select actor_id from booking_transitions where id = 1").unwrap();
+            db::fetch_one!(&mut connection, (Option<i64>,), "select actor_id from booking_transitions where id = 1")
+                .unwrap();
         assert_eq!(actor_id, Some(1));
         // What was typed stands in one place.
         let log = db::fetch_all!(&mut connection, (String,), "select new from audit_log order by id").unwrap();
@@ -68,8 +68,8 @@ async fn visits_from_before_are_all_there() {
         // The guards are there again.
         for (statement, rule) in [
             (
-                "insert into booking_segments (id, business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
-                     busy_from, busy_to, price_tiyn, live, overbooked)
+                "insert into booking_segments (id, business_id, booking_id, position, service_id, master_id, starts_at,
+                     ends_at, busy_from, busy_to, price_tiyn, live, overbooked)
                  values (9, 1, 2, 1, 1, 1, 4000, 5000, 4000, 5000, 0, true, false)",
                 "booking_segments_no_overlap",
             ),

@@ -114,7 +114,8 @@ async fn who_is_refused_fails_nobody_else() {
                      (select 1 from bookings b where b.client_id = c.id)),
                  (select count(*) from bookings b where (select count(*) from booking_segments s
                      where s.booking_id = b.id) not in (1, 2) or (select count(*) from booking_transitions t
-                     where t.booking_id = b.id) <> 1 or (select count(*) from outbox o where o.booking_id = b.id) <> 3)",
+                     where t.booking_id = b.id) <> 1
+                     or (select count(*) from outbox o where o.booking_id = b.id) <> 3)",
         )
         .unwrap();
         assert_eq!((overlaps, orphans, parts), (0, 0, 0));
@@ -155,7 +156,8 @@ async fn every_rule_that_changes_makes_memories_old() {
         let tables = db::fetch_all!(
             &mut connection,
             (String, i64),
-            sqlite: "select m.name, (select count(*) from sqlite_schema t where t.type = 'trigger' and t.tbl_name = m.name
+            sqlite: "select m.name, (select count(*) from sqlite_schema t
+                     where t.type = 'trigger' and t.tbl_name = m.name
                          and t.name like m.name || '_revise%')
                      from sqlite_schema m where m.type = 'table'
                          and exists (select 1 from pragma_table_info(m.name) c where c.name = 'business_id')",

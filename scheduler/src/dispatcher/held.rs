@@ -188,8 +188,8 @@ impl AccountTask {
             client.shutdown().await;
             // Messages whose ack will not come any more are written down as such.
             sender.finish().await;
-            // What arrived meanwhile is dealt with, not left to the next holder; unless something could not be dealt with,
-            // which comes again.
+            // What arrived meanwhile is dealt with, not left to the next holder; unless something could not be dealt
+            // with, which comes again.
             while end != End::Failed
                 && let Some(event) = events.recv().await
             {
@@ -202,8 +202,8 @@ impl AccountTask {
         Ok(end)
     }
 
-    /// Deals with events until one of them is the end, or `over` is. An event that was begun is finished: asking for the
-    /// next one says that it was. When the end is a logout that somebody asked for, they get their answer first.
+    /// Deals with events until one of them is the end, or `over` is. An event that was begun is finished: asking for
+    /// the next one says that it was. When the end is a logout that somebody asked for, they get their answer first.
     async fn take_events(
         &mut self,
         client: &Client,
@@ -361,8 +361,8 @@ impl AccountTask {
         }
     }
 
-    /// Deals with a message of one person. It stays in the client's inbox until that is written down: while the database
-    /// does not answer, nothing that comes after it is taken either.
+    /// Deals with a message of one person. It stays in the client's inbox until that is written down: while the
+    /// database does not answer, nothing that comes after it is taken either.
     async fn take_message(&self, message: &Message) -> Option<End> {
         if message.from_me || !(message.chat.is_pn() || message.chat.is_lid()) {
             return None;

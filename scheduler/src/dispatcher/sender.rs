@@ -40,7 +40,8 @@ pub(crate) struct Sender {
     slots: Arc<Semaphore>,
     /// Whether it also writes for tenants that have linked no account.
     adopts: bool,
-    /// Until when nobody is written to who never wrote, in Unix seconds; known here before it is read from the database.
+    /// Until when nobody is written to who never wrote, in Unix seconds; known here before it is read from the
+    /// database.
     cold_until: Arc<AtomicI64>,
 }
 

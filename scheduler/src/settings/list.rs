@@ -53,8 +53,8 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "METRICS_ADDR",
         Some("127.0.0.1:9464"),
-        "Where `api` shows its metrics to Prometheus, at /metrics, and /health and /ready once more; nobody is asked who \
-         they are. `off` closes it.",
+        "Where `api` shows its metrics to Prometheus, at /metrics, and /health and /ready once more; nobody is asked \
+         who they are. `off` closes it.",
     ),
     setting(
         "SCHEDULER_METRICS_ADDR",

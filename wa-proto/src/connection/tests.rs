@@ -466,7 +466,9 @@ proptest! {
     }
 
     #[test]
-    fn any_plaintexts_are_read_or_dropped(plaintexts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 1..8)) {
+    fn any_plaintexts_are_read_or_dropped(
+        plaintexts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 1..8),
+    ) {
         let mut world = World::new();
         let mut connection = world.connect();
         for plaintext in plaintexts {

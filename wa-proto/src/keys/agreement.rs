@@ -9,9 +9,9 @@ use super::{KeyError, PrivateKey, PublicKey, SharedSecret};
 
 /// A public key made ready for agreements, which several private keys can share.
 ///
-/// X25519 is the multiplication of a point by a number. On its Edwards form the multiplication takes little more than half
-/// the time of the usual ladder where the processor has vector instructions for it, and the conversion to that form is
-/// shared. Elsewhere, and for the half of all byte strings that are no points of the curve, it is the ladder.
+/// X25519 is the multiplication of a point by a number. On its Edwards form the multiplication takes little more than
+/// half the time of the usual ladder where the processor has vector instructions for it, and the conversion to that
+/// form is shared. Elsewhere, and for the half of all byte strings that are no points of the curve, it is the ladder.
 pub struct AgreementKey(Form);
 
 enum Form {

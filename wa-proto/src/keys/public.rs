@@ -38,8 +38,8 @@ const fn field_prime_plus(low: u8) -> [u8; 32] {
 
 /// A Curve25519 public key: the u-coordinate, 32 bytes little-endian.
 ///
-/// Any 32 bytes parse; what makes a key unusable shows in [`is_low_order`](Self::is_low_order), and agreements with such a
-/// key fail. Equality compares the 32 bytes in constant time. `Debug` shows nothing of the key: it identifies a
+/// Any 32 bytes parse; what makes a key unusable shows in [`is_low_order`](Self::is_low_order), and agreements with
+/// such a key fail. Equality compares the 32 bytes in constant time. `Debug` shows nothing of the key: it identifies a
 /// person's device.
 #[derive(Clone, Copy)]
 pub struct PublicKey([u8; 32]);
@@ -129,8 +129,8 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::WeakKey`] if the key has low order or no Edwards form, [`KeyError::MalformedSignature`] if the scalar
-    /// is not below the group order, else [`KeyError::BadSignature`].
+    /// [`KeyError::WeakKey`] if the key has low order or no Edwards form, [`KeyError::MalformedSignature`] if the
+    /// scalar is not below the group order, else [`KeyError::BadSignature`].
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), KeyError> {
         VerifyingKey::new(self, signature.sign_bit())?.verify(message, signature)
     }

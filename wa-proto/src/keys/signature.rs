@@ -2,7 +2,8 @@ use std::fmt;
 
 use super::KeyError;
 
-/// An XEdDSA signature: R (32 bytes) ‖ s (32 bytes little-endian), the sign of the public key in bit 7 of the last byte.
+/// An XEdDSA signature: R (32 bytes) ‖ s (32 bytes little-endian), the sign of the public key in bit 7 of the last
+/// byte.
 ///
 /// Not compared: two signatures of one message by one key differ.
 #[derive(Clone, Copy)]

@@ -18,8 +18,8 @@ const NONCE_PREFIX: [u8; 32] = {
 
 /// A private key made ready for signing: its scalar and its public key in Edwards form are kept.
 ///
-/// Source: <https://signal.org/docs/specifications/xeddsa/>, with one difference of all peers: the key is not negated to
-/// make its sign 0; the sign travels in bit 7 of the last byte. Vectors: `xeddsa.sign_exact`.
+/// Source: <https://signal.org/docs/specifications/xeddsa/>, with one difference of all peers: the key is not negated
+/// to make its sign 0; the sign travels in bit 7 of the last byte. Vectors: `xeddsa.sign_exact`.
 #[derive(Clone, ZeroizeOnDrop)]
 pub struct SigningKey {
     private: PrivateKey,
@@ -35,7 +35,8 @@ impl SigningKey {
         Self::from_stored(private.clone(), private.edwards().compress().to_bytes())
     }
 
-    /// Puts a prepared key together again from the private key and what [`edwards_bytes`](Self::edwards_bytes) gave for it.
+    /// Puts a prepared key together again from the private key and what [`edwards_bytes`](Self::edwards_bytes) gave for
+    /// it.
     ///
     /// The caller vouches that the two belong together: signing with a foreign Edwards key reveals the private key.
     #[must_use]

@@ -8,9 +8,9 @@
 //!   adv secret                                                      adv secret
 //! ```
 //!
-//! The ephemeral keys are encrypted under the code without a tag, so that neither side, nor the server, can test a guess:
-//! a wrong code shows only when the phone fails to open the bundle. What comes out on both sides is the adv secret
-//! that a QR code would have carried; pair-success follows as there. Source: observed, vector `pair_code`.
+//! The ephemeral keys are encrypted under the code without a tag, so that neither side, nor the server, can test a
+//! guess: a wrong code shows only when the phone fails to open the bundle. What comes out on both sides is the adv
+//! secret that a QR code would have carried; pair-success follows as there. Source: observed, vector `pair_code`.
 
 mod bundle;
 mod companion;

@@ -1,7 +1,7 @@
 //! The companion's side of pairing as a state machine: one for each connection of a device that is not linked.
 //!
-//! Does no I/O: stanzas, answers, the user's wish for a code and the time go in, and all that it wants done comes out of
-//! [`Pairing::poll`].
+//! Does no I/O: stanzas, answers, the user's wish for a code and the time go in, and all that it wants done comes out
+//! of [`Pairing::poll`].
 //!
 //! ```text
 //!               pair-device              ┌──── next reference, new secret
@@ -145,8 +145,8 @@ impl Pairing {
 
     /// Shows a code for the phone with this number, beside the QR code. Costs one PBKDF2, about 30 ms.
     ///
-    /// The code is made up unless one is given; it is to be shown when [`PairingEvent::Code`] comes, because the server may
-    /// still refuse. `notify` asks the phone for a notification that leads to the place where the code is typed.
+    /// The code is made up unless one is given; it is to be shown when [`PairingEvent::Code`] comes, because the server
+    /// may still refuse. `notify` asks the phone for a notification that leads to the place where the code is typed.
     ///
     /// # Errors
     ///

@@ -52,8 +52,8 @@ pub enum PasskeyError {
     Unauthentic,
 }
 
-/// The code that both sides show: five bytes of the phone's nonce, masked with a hash over the companion's nonce and the
-/// phone's key, so that neither side can choose it.
+/// The code that both sides show: five bytes of the phone's nonce, masked with a hash over the companion's nonce and
+/// the phone's key, so that neither side can choose it.
 fn verification_code(
     companion_nonce: &[u8; NONCE_LENGTH],
     primary: &PublicKey,

@@ -1,7 +1,7 @@
 //! From pair-success to a linked device: the companion's checks and changes, and the phone's check of the reply.
 //!
-//! The companion: [`verify`] gives a proof, [`Verified::accept`] countersigns it, and the resulting [`Linked`] says what
-//! to store and what to answer, in this order. The phone: [`check_reply`].
+//! The companion: [`verify`] gives a proof, [`Verified::accept`] countersigns it, and the resulting [`Linked`] says
+//! what to store and what to answer, in this order. The phone: [`check_reply`].
 
 use std::fmt;
 
@@ -20,7 +20,8 @@ use crate::stanza::pair::{PairRefusal, PairReply, PairSuccess};
 /// # Errors
 ///
 /// The [`PairRefusal`] to answer with: [`HmacMismatch`](PairRefusal::HmacMismatch),
-/// [`SignatureMismatch`](PairRefusal::SignatureMismatch), or [`Internal`](PairRefusal::Internal) for what does not parse.
+/// [`SignatureMismatch`](PairRefusal::SignatureMismatch), or [`Internal`](PairRefusal::Internal) for what does not
+/// parse.
 pub fn verify<'a>(success: &'a PairSuccess, keys: &'a DeviceKeys) -> Result<Verified<'a>, PairRefusal> {
     let account = adv::verify_container(&success.container, &keys.adv_secret, &keys.identity);
     let account = account.map_err(|error| match error {
@@ -92,7 +93,8 @@ impl Linked {
         (self.account.jid.account(), self.account.lid.account())
     }
 
-    /// Changes the device record. The commit that stores it has to be durable before the [`reply`](Self::reply) is sent.
+    /// Changes the device record. The commit that stores it has to be durable before the [`reply`](Self::reply) is
+    /// sent.
     ///
     /// The server has no prekeys of a device that was just linked. That chats are addressed by LID is set when the
     /// phone says so, and forgotten with another account.

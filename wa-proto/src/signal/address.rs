@@ -8,8 +8,8 @@ use crate::jid::{Jid, JidError, Server};
 /// The canonical name of one remote device: one device, one name, whatever form a stanza used.
 ///
 /// Cloud devices are named like the others of their user (their device number is theirs alone), and a user whose LID is
-/// known is named by it. `Display` gives the text for the store; the order is the one in which locks are taken. The name
-/// never leaves the device.
+/// known is named by it. `Display` gives the text for the store; the order is the one in which locks are taken. The
+/// name never leaves the device.
 ///
 /// ```
 /// use wa_proto::jid::Jid;

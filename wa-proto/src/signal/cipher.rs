@@ -64,7 +64,8 @@ mod tests {
     proptest! {
         #[test]
         fn decryption_undoes_encryption(
-            key in any::<[u8; 32]>(), iv in any::<[u8; 16]>(), plaintext in proptest::collection::vec(any::<u8>(), 0..100),
+            key in any::<[u8; 32]>(), iv in any::<[u8; 16]>(),
+            plaintext in proptest::collection::vec(any::<u8>(), 0..100),
         ) {
             let mut ciphertext = vec![9];
             encrypt_onto(&key, &iv, &plaintext, &mut ciphertext);

@@ -74,7 +74,8 @@ impl std::fmt::Debug for Decrypted {
 /// use rand_chacha::rand_core::SeedableRng;
 /// use wa_proto::keys::KeyPair;
 /// use wa_proto::signal::{
-///     LocalDevice, NamedPrekeys, Prekey, PrekeyBundle, PrekeyId, PrekeyMessage, SessionRecord, SignedPrekey, SignedPrekeyId,
+///     LocalDevice, NamedPrekeys, Prekey, PrekeyBundle, PrekeyId, PrekeyMessage, SessionRecord, SignedPrekey,
+///     SignedPrekeyId,
 /// };
 ///
 /// let mut rng = ChaCha20Rng::seed_from_u64(1);
@@ -177,8 +178,8 @@ impl SessionRecord {
         session.encrypt_onto(plaintext, output)
     }
 
-    /// Says whether [`decrypt_prekey`](Self::decrypt_prekey) will need our prekeys: the message starts a session that the
-    /// record does not know yet.
+    /// Says whether [`decrypt_prekey`](Self::decrypt_prekey) will need our prekeys: the message starts a session that
+    /// the record does not know yet.
     #[must_use]
     pub fn needs_prekeys(&self, message: &PrekeyMessage<'_>) -> bool {
         self.position_of_base_key(message).is_none()
@@ -288,7 +289,8 @@ impl SessionRecord {
         })
     }
 
-    /// Decrypts a repeated start of a session. The envelope is not authenticated, so that it must not teach us anything.
+    /// Decrypts a repeated start of a session. The envelope is not authenticated, so that it must not teach us
+    /// anything.
     fn decrypt_known<R: CryptoRng + ?Sized>(
         &mut self,
         position: Position,
@@ -391,7 +393,8 @@ impl Position {
     }
 }
 
-/// Of the failures of several sessions the one that says most: a used counter, then a failed authentication, then the first.
+/// Of the failures of several sessions the one that says most: a used counter, then a failed authentication, then the
+/// first.
 fn worse(former: Option<SignalError>, error: SignalError) -> SignalError {
     let rank = |error: SignalError| (error == SignalError::Duplicate, error == SignalError::BadMac);
     match former {

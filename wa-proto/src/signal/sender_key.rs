@@ -19,7 +19,8 @@ const STORED_VERSION: u8 = 1;
 /// Our own key for one group.
 ///
 /// To be kept apart from received keys, so that none of them can displace it. Within one critical section the
-/// [distribution](Self::distribution) comes first, then the message is encrypted and the changed key stored, then both leave.
+/// [distribution](Self::distribution) comes first, then the message is encrypted and the changed key stored, then both
+/// leave.
 #[derive(Clone)]
 pub struct OwnSenderKey {
     key_id: u32,
@@ -130,7 +131,8 @@ impl std::fmt::Debug for OwnSenderKey {
     }
 }
 
-/// The keys of one sending device for one group, newest first, at most [`MAX_SENDER_KEYS`]: a value like a session record.
+/// The keys of one sending device for one group, newest first, at most [`MAX_SENDER_KEYS`]: a value like a session
+/// record.
 ///
 /// A failed operation leaves the record as it was.
 #[derive(Clone, Default)]

@@ -22,8 +22,8 @@ impl SenderKeyDistribution {
     ///
     /// # Errors
     ///
-    /// [`SignalError::Version`], [`SignalError::Malformed`], or [`SignalError::BadKey`] for a signing key under which anybody
-    /// could sign.
+    /// [`SignalError::Version`], [`SignalError::Malformed`], or [`SignalError::BadKey`] for a signing key under which
+    /// anybody could sign.
     pub fn parse(bytes: &[u8]) -> Result<Self, SignalError> {
         let mut fields = Fields::of(strip_version(bytes)?);
         let (mut key_id, mut iteration, mut chain, mut signing_key) = (None, None, None, None);

@@ -1,8 +1,8 @@
 //! How many requests somebody may make in a minute.
 //!
 //! A request counts in one or two buckets: its address or, with a token that holds, its user; and on operations that
-//! write without a token, such as signing in or the public booking, one of that operation and address, which is smaller.
-//! Buckets are counted in this process or, with `REDIS_URL`, in a Redis that several processes share.
+//! write without a token, such as signing in or the public booking, one of that operation and address, which is
+//! smaller. Buckets are counted in this process or, with `REDIS_URL`, in a Redis that several processes share.
 
 pub mod layer;
 mod local;

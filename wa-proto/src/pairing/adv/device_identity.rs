@@ -181,8 +181,8 @@ pub enum IdentityCheck {
 ///
 /// # Errors
 ///
-/// [`AdvError::Malformed`] if it does not parse, [`AdvError::AccountSignature`] or [`AdvError::DeviceSignature`] for the
-/// signature that failed: the device must then be skipped.
+/// [`AdvError::Malformed`] if it does not parse, [`AdvError::AccountSignature`] or [`AdvError::DeviceSignature`] for
+/// the signature that failed: the device must then be skipped.
 pub fn check_device_identity(
     identity: &[u8],
     companion: &PublicKey,

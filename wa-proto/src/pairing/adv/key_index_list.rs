@@ -99,14 +99,14 @@ impl SignedKeyIndexList {
 
     /// Checks the signature and returns the list.
     ///
-    /// The key is `known_account_key` (the stored identity of the account's device 0), else the one in the message. With
-    /// neither, the list is returned unchecked: it came over the authenticated connection to the server, and is to
+    /// The key is `known_account_key` (the stored identity of the account's device 0), else the one in the message.
+    /// With neither, the list is returned unchecked: it came over the authenticated connection to the server, and is to
     /// be checked again once the identity is known.
     ///
     /// # Errors
     ///
-    /// [`AdvError::AccountSignature`] if a key is there and the signature is missing or wrong: the list must be ignored;
-    /// [`AdvError::Malformed`] if the list itself does not parse.
+    /// [`AdvError::AccountSignature`] if a key is there and the signature is missing or wrong: the list must be
+    /// ignored; [`AdvError::Malformed`] if the list itself does not parse.
     pub fn verify(&self, known_account_key: Option<&PublicKey>) -> Result<KeyIndexList, AdvError> {
         if let Some(key) = known_account_key.or(self.account_key.as_ref()) {
             let signature = self.signature.ok_or(AdvError::AccountSignature)?;

@@ -84,8 +84,8 @@ impl PendingLink {
 
     /// Checks the companion's reply and puts the primary's key back, which companions leave out.
     ///
-    /// Companions of a hosted account sign with the prefix for own hardware or, in one implementation, with the hosted one;
-    /// both are taken there.
+    /// Companions of a hosted account sign with the prefix for own hardware or, in one implementation, with the hosted
+    /// one; both are taken there.
     ///
     /// # Errors
     ///

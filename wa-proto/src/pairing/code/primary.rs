@@ -37,8 +37,9 @@ impl PrimaryCode {
     ///
     /// # Errors
     ///
-    /// [`CodeError::WrongCode`] if the bundle does not open, [`CodeError::IdentityMismatch`] if it names other identities
-    /// than `companion_identity` and our own, [`CodeError::WeakKey`] or [`CodeError::MalformedMessage`] for bad input.
+    /// [`CodeError::WrongCode`] if the bundle does not open, [`CodeError::IdentityMismatch`] if it names other
+    /// identities than `companion_identity` and our own, [`CodeError::WeakKey`] or [`CodeError::MalformedMessage`] for
+    /// bad input.
     pub fn open(
         &self,
         bundle: &[u8],

@@ -145,8 +145,8 @@ pub enum CodeEnd {
     /// Nobody typed it in time.
     #[error("the pairing code was not used in time")]
     Expired,
-    /// The server refused it, or did not answer. Code 400 also means too many requests for the number, 452 that only QR codes
-    /// are possible.
+    /// The server refused it, or did not answer. Code 400 also means too many requests for the number, 452 that only QR
+    /// codes are possible.
     #[error("the server refused the pairing code")]
     Refused(#[source] RequestError),
     /// The server's answer had no reference.

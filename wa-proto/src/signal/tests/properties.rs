@@ -106,8 +106,8 @@ const PATIENCE: usize = 8;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// A message may be overtaken by others and by answers, as long as its chain is among the five that are kept: here by
-    /// at most [`PATIENCE`] events.
+    /// A message may be overtaken by others and by answers, as long as its chain is among the five that are kept: here
+    /// by at most [`PATIENCE`] events.
     #[test]
     fn any_order_of_delivery_decrypts_each_message_once(steps in steps()) {
         let (mut alice, mut bob) = (Device::new(1), Device::new(2));
@@ -160,7 +160,9 @@ proptest! {
     }
 
     #[test]
-    fn damaged_records_are_refused_or_read(at in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+    fn damaged_records_are_refused_or_read(
+        at in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
+    ) {
         let (mut alice, _) = acquainted();
         alice.record.archive_current();
         alice.start(&Device::new(3));
@@ -179,13 +181,16 @@ proptest! {
 
     #[test]
     fn any_bytes_are_handled(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let _ = (SessionRecord::from_bytes(&bytes), SenderKeyRecord::from_bytes(&bytes), OwnSenderKey::from_bytes(&bytes));
+        let _ =
+            (SessionRecord::from_bytes(&bytes), SenderKeyRecord::from_bytes(&bytes), OwnSenderKey::from_bytes(&bytes));
         let versioned = [&[1], &bytes[..]].concat();
         let _ = (SessionRecord::from_bytes(&versioned), SenderKeyRecord::from_bytes(&versioned));
     }
 
     #[test]
-    fn group_messages_decrypt_in_any_order(seed in any::<u64>(), order in Just((0..20usize).collect::<Vec<_>>()).prop_shuffle()) {
+    fn group_messages_decrypt_in_any_order(
+        seed in any::<u64>(), order in Just((0..20usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let mut own = OwnSenderKey::generate(&mut rng);
         let mut record = SenderKeyRecord::default();
