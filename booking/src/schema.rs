@@ -35,6 +35,7 @@ pub const COMPONENT: Component = Component {
         step!(15, "write_path", "0015_write_path.sql"),
         step!(16, "clients", "0016_clients.sql"),
         step!(17, "references", "0017_references.sql"),
+        step!(18, "references", "0018_references.sql"),
     ],
 };
 

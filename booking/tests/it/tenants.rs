@@ -141,11 +141,40 @@ async fn the_schema_refuses_a_reference_into_another_tenant() {
                  time_zone, price_tiyn, language, source, created_at)
              select $1, client_id, 'x', 'confirmed', 1, 0, 1, 'x', 'x', 0, 'ru', 'staff', 0
              from bookings where id = $2",
+            "insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
+                 busy_from, busy_to, price_tiyn, live, overbooked)
+             select business_id, booking_id, 1, service_id, $1 + 1000, 0, 1, 0, 1, 0, false, false
+             from booking_segments where booking_id = $2",
+            "insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
+                 busy_from, busy_to, price_tiyn, live, overbooked)
+             select business_id, booking_id, 1, $1 + 1000, master_id, 0, 1, 0, 1, 0, false, false
+             from booking_segments where booking_id = $2",
+            "insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
+                 busy_from, busy_to, price_tiyn, live, overbooked)
+             select business_id, $1 + 1000, 1, service_id, master_id, 0, 1, 0, 1, 0, false, false
+             from booking_segments where booking_id = $2",
+            "insert into outbox (business_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language, state,
+                 due_at, next_at, expires_at, created_at)
+             select $1, id, 'reminder', 'stray', 'stray', '', '', 'ru', 'planned', 1, 1, 1, 1
+             from bookings where id = $2",
+            "update bookings set client_id = $1 + 1000 where id = $2",
         ];
         for statement in strays {
             let mut tx = db.begin().await.unwrap();
             let error = db::execute!(&mut tx, statement, rival.id, booking.id).unwrap_err();
             assert!(error.is_constraint("foreign_key"), "{statement}: {error:?}");
+        }
+        // What is named stays.
+        for statement in [
+            "delete from bookings where id = $2 and business_id <> $1",
+            "delete from clients where business_id <> $1 and id in (select client_id from bookings where id = $2)",
+            "delete from masters where business_id <> $1 and id in (select master_id from booking_segments where booking_id = $2)",
+            "delete from services where business_id <> $1 and id in (select service_id from booking_segments where booking_id = $2)",
+            "delete from businesses where id <> $1 and id in (select business_id from bookings where id = $2)",
+        ] {
+            let mut tx = db.begin().await.unwrap();
+            let refused = db::execute!(&mut tx, statement, rival.id, booking.id);
+            assert!(refused.is_err(), "{statement}: {refused:?}");
         }
         let stray_item = Item { master_id: salon.masters[1], ..salon.cut() };
         salon.book_items("2026-01-16T16:00:00", "87771234567", &[stray_item], PUBLIC).await.unwrap();

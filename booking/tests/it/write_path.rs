@@ -178,7 +178,7 @@ async fn every_rule_that_changes_makes_memories_old() {
                  buffer_after_minutes, notice_minutes, horizon_days, position, active)
              select id, 'Новая', 1, 30, 0, 0, 0, 30, 9, true from businesses where subdomain = 'demo'",
             "update services set active = false where name = 'Новая'",
-            "delete from services where name = 'Новая'",
+            "delete from weekly_hours where id = (select min(id) from weekly_hours)",
             "update businesses set settings = '{}' where subdomain = 'demo'",
         ] {
             let before = revision(&db, &salon).await;
