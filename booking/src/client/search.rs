@@ -82,7 +82,7 @@ impl Search {
 pub fn key(name: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in name.split(|character: char| !is_word(character)).filter(|word| !word.is_empty()) {
-        for folded in [sounds(word), sounds(&otherwise(word))] {
+        for folded in [Some(sounds(word)), otherwise(word).map(|other| sounds(&other))].into_iter().flatten() {
             if !folded.is_empty() && !words.contains(&folded) {
                 words.push(folded);
             }
@@ -117,18 +117,22 @@ fn sounds(word: &str) -> String {
     let mut rest = latin.as_str();
     while let Some(first) = rest.chars().next() {
         let digraph = DIGRAPHS.iter().find_map(|(from, to)| rest.strip_prefix(from).map(|rest| (*to, rest)));
-        let (sound, after) = match digraph {
-            Some((sound, after)) => (sound.to_owned(), after),
-            None => (single(first).to_string(), rest.get(first.len_utf8()..).unwrap_or_default()),
+        rest = if let Some((sound, after)) = digraph {
+            sound.chars().for_each(|letter| once(&mut folded, letter));
+            after
+        } else {
+            once(&mut folded, single(first));
+            rest.get(first.len_utf8()..).unwrap_or_default()
         };
-        for character in sound.chars() {
-            if !folded.ends_with(character) || character.is_ascii_digit() {
-                folded.push(character);
-            }
-        }
-        rest = after;
     }
     folded
+}
+
+/// Appends a letter, unless it is there already; each of two equal digits counts.
+fn once(folded: &mut String, letter: char) {
+    if !folded.ends_with(letter) || letter.is_ascii_digit() {
+        folded.push(letter);
+    }
 }
 
 /// Latin letters that are written for each other.
@@ -177,8 +181,8 @@ const fn letter(character: char) -> Option<&'static str> {
 }
 
 /// The other spelling of a word with a `ё`, an iotated `е`, or what is written for them in Latin letters: `Алёна` is
-/// also `Alyona`, `Евгений` also `Yevgeny`.
-fn otherwise(word: &str) -> String {
+/// also `Alyona`, `Евгений` also `Yevgeny`. None for a word that is spelled in one way.
+fn otherwise(word: &str) -> Option<String> {
     let word = word.nfc().flat_map(char::to_lowercase).collect::<String>();
     let mut other = String::with_capacity(word.len());
     let mut before = None;
@@ -196,7 +200,7 @@ fn otherwise(word: &str) -> String {
         }
         before = Some(letter);
     }
-    other
+    (other != word).then_some(other)
 }
 
 #[cfg(test)]
