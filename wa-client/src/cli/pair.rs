@@ -66,9 +66,9 @@ async fn until_online(
                 return Ok(());
             }
             Event::Status(status) if status.is_final() => return Err(Failure::status(status)),
-            // Messages that arrive meanwhile stay in the store for the next `listen`.
             Event::Status(Status::Backoff { .. }) => code_requested = false,
-            _ => {}
+            // Messages that arrive meanwhile stay in the store for the next `listen`.
+            _ => events.leave(),
         }
     }
     Err(Failure::status(*client.status().borrow()))

@@ -39,7 +39,8 @@ fn not_delivered() -> Failure {
 }
 
 /// Waits for the first receipt that says the message arrived: read or played say so too. Who sent
-/// it back is a device of the recipient; our own other devices do not confirm delivery.
+/// it back is a device of the recipient; our own other devices do not confirm delivery. All else that
+/// arrives meanwhile is left to `listen`.
 async fn first_delivery(events: &mut Events, id: &str) -> Option<(String, i64)> {
     while let Some(event) = events.recv().await {
         if let Event::Receipt(receipt) = event
@@ -48,6 +49,7 @@ async fn first_delivery(events: &mut Events, id: &str) -> Option<(String, i64)> 
         {
             return Some((receipt.from.to_string(), receipt.timestamp.as_second()));
         }
+        events.leave();
     }
     None
 }

@@ -21,10 +21,7 @@ pub(super) async fn run(account: &Arc<Account>, stop: &CancellationToken) -> Sta
     let mut has_restarted = false;
     while !stop.is_cancelled() {
         let end = if is_prepared {
-            tokio::select! {
-                end = attempt(account, stop) => end,
-                () = stop.cancelled() => End::Stopped,
-            }
+            attempt(account, stop).await
         } else {
             match prepare(account).await {
                 Ok(Some(status)) => return status,
@@ -97,7 +94,10 @@ async fn prepare(account: &Account) -> Result<Option<Status>, StoreError> {
 /// logged in has left the gate.
 async fn attempt(account: &Arc<Account>, stop: &CancellationToken) -> End {
     account.set_status(Status::Connecting);
-    let turn = account.settings.gate.enter().await;
+    let turn = tokio::select! {
+        turn = account.settings.gate.enter() => turn,
+        () = stop.cancelled() => return End::Stopped,
+    };
     link::run(account, turn, stop).await
 }
 

@@ -34,9 +34,11 @@ use crate::client::OwnAccount;
 use crate::event::{Durable, Event, Message, Undecryptable};
 use crate::store::{Changes, Key, StoreError};
 
-/// Handles stanzas until the connection ends.
+/// Handles stanzas until the connection ends; those that wait then are repeated by the server.
 pub(super) async fn run(account: Arc<Account>, port: Port, mut stanzas: mpsc::Receiver<Stanza>) -> Result<(), End> {
-    while let Some(stanza) = stanzas.recv().await {
+    while let Some(stanza) = stanzas.recv().await
+        && !port.has_ended()
+    {
         handle(&account, &port, &stanza).await.map_err(|error| End::from_store(&error))?;
     }
     Ok(())

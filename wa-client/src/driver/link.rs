@@ -36,6 +36,8 @@ use crate::transport::Transport;
 const INBOUND_QUEUE: usize = 256;
 /// Longest wait for the answer to the login.
 const LOGIN_TIMEOUT: Duration = Duration::from_mins(1);
+/// Longest wait, after the connection has ended, for the stanza that is being handled.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A job of one connection. An error ends the connection.
 pub(super) type Job = Pin<Box<dyn Future<Output = Result<(), End>> + Send>>;
@@ -54,7 +56,11 @@ pub(super) async fn run(account: &Arc<Account>, turn: Option<OwnedSemaphorePermi
             return End::Final(Status::StoreFailed);
         }
     };
-    let transport = match Transport::connect(&account.settings.endpoint).await {
+    let transport = tokio::select! {
+        transport = Transport::connect(&account.settings.endpoint) => transport,
+        () = stop.cancelled() => return End::Stopped,
+    };
+    let transport = match transport {
         Ok(transport) => transport,
         Err(error) => return End::unreachable(&error),
     };
@@ -81,9 +87,14 @@ pub(super) async fn run(account: &Arc<Account>, turn: Option<OwnedSemaphorePermi
         has_failed_resumption: false,
         offline: Offline::default(),
     };
-    link.jobs.push(Box::pin(inbound::run(Arc::clone(account), port, inbound)));
+    let (running, handled) = oneshot::channel::<()>();
+    let inbound = inbound::run(Arc::clone(account), port, inbound);
+    link.jobs.push(Box::pin(async move {
+        let _running = running;
+        inbound.await
+    }));
     let end = link.serve(outgoing, to_inbound, stop).await;
-    link.finish(end).await
+    link.finish(end, handled).await
 }
 
 /// A connection that is being served.
@@ -143,7 +154,11 @@ impl Link<'_> {
         stop: &CancellationToken,
     ) -> End {
         loop {
-            if let Err(end) = self.drain().await {
+            let drained = tokio::select! {
+                drained = self.drain() => drained,
+                () = stop.cancelled() => Err(End::Stopped),
+            };
+            if let Err(end) = drained {
                 return end;
             }
             let wake = sleep_at(self.wake.and_then(|wake| self.clock.instant(wake)));
@@ -403,8 +418,30 @@ impl Link<'_> {
         }
     }
 
-    async fn finish(mut self, end: End) -> End {
+    /// Lets the stanza that is being handled come to its end; `handled` is told then.
+    ///
+    /// Once it is committed, the server's repetition of it tells nothing new: dropped between its commit and its events,
+    /// a message would stay in the store, untold until the next start. A store that does not answer in time is not
+    /// waited for, so whatever it did commit is looked for.
+    async fn settle(&mut self, mut handled: oneshot::Receiver<()>) {
+        let settled = async {
+            loop {
+                tokio::select! {
+                    _ = &mut handled => return,
+                    // The stanza may wait for the vault, which another job holds.
+                    Some(_) = self.jobs.next(), if !self.jobs.is_empty() => {}
+                }
+            }
+        };
+        if tokio::time::timeout(SETTLE_TIMEOUT, settled).await.is_err() {
+            tracing::warn!("the store did not answer before the connection was given up");
+        }
+        self.account.events.look_again();
+    }
+
+    async fn finish(mut self, end: End, handled: oneshot::Receiver<()>) -> End {
         self.account.set_port(None);
+        self.settle(handled).await;
         // Nobody polls the jobs any more, and one of them may hold the vault.
         self.jobs.clear();
         if self.has_failed_resumption {

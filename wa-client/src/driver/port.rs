@@ -95,6 +95,11 @@ impl Port {
         done.await.map_err(|_| QueryError::Disconnected)
     }
 
+    /// Whether the connection is over.
+    pub(super) fn has_ended(&self) -> bool {
+        self.outgoing.is_closed()
+    }
+
     /// Whether both are of the same connection.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.outgoing.same_channel(&other.outgoing)

@@ -108,6 +108,10 @@ impl EventQueue {
     pub(crate) fn publish(&self, events: impl IntoIterator<Item = Durable>) {
         let mut state = self.state();
         for Durable { sequence, event } in events {
+            if sequence <= state.last_queued {
+                // A reader of the store was faster.
+                continue;
+            }
             if state.behind || state.durable.len() >= MAX_DURABLE {
                 state.behind = true;
                 state.left_to_store = state.left_to_store.wrapping_add(1);
@@ -116,6 +120,16 @@ impl EventQueue {
                 state.durable.push_back((sequence, event));
             }
         }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Looks into the store for rows that were committed and never published, because whoever did so was dropped or did
+    /// not hear of the commit.
+    pub(crate) fn look_again(&self) {
+        let mut state = self.state();
+        state.behind = true;
+        state.left_to_store = state.left_to_store.wrapping_add(1);
         drop(state);
         self.changed.notify_one();
     }
@@ -171,11 +185,13 @@ pub struct Events {
     queue: Arc<EventQueue>,
     store: Arc<dyn AccountStore>,
     taken: Vec<u64>,
+    /// The row of the event that was given last, if it has one.
+    last: Option<u64>,
 }
 
 impl Events {
     pub(crate) fn new(queue: Arc<EventQueue>, store: Arc<dyn AccountStore>) -> Self {
-        Self { queue, store, taken: Vec::new() }
+        Self { queue, store, taken: Vec::new(), last: None }
     }
 
     /// Waits for the next event; `None` once the client has stopped and everything was taken.
@@ -187,8 +203,12 @@ impl Events {
         }
         loop {
             match self.queue.next() {
-                Next::Event(event) => return Some(event),
+                Next::Event(event) => {
+                    self.last = None;
+                    return Some(event);
+                }
                 Next::Durable(sequence, event) => {
+                    self.last = Some(sequence);
                     self.taken.push(sequence);
                     return Some(event);
                 }
@@ -202,6 +222,16 @@ impl Events {
                     return None;
                 }
             }
+        }
+    }
+
+    /// Leaves the event that was given last in the store: the next client of the account gives it again.
+    ///
+    /// For whoever looks for one event and shall not take away the others. One that is not durable, or that was
+    /// [confirmed](Self::confirm) already, cannot be left.
+    pub fn leave(&mut self) {
+        if let Some(last) = self.last.take() {
+            self.taken.retain(|sequence| *sequence != last);
         }
     }
 
@@ -294,6 +324,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_left_comes_again_after_a_restart_and_what_was_taken_does_not() {
+        let store: Arc<dyn AccountStore> = Arc::new(MemoryStore::new());
+        let (queue, mut events) = start(&store).await;
+        for number in 1..=3 {
+            commit_and_publish(&queue, store.as_ref(), number).await;
+        }
+        queue.tell(Event::Status(crate::Status::Connecting));
+        assert_eq!(events.recv().await, Some(Event::Status(crate::Status::Connecting)));
+        assert_eq!(events.recv().await, Some(event(1)));
+        assert_eq!(events.recv().await, Some(event(2)));
+        events.leave();
+        events.leave();
+        assert_eq!(events.recv().await, Some(event(3)));
+        queue.close();
+        assert_eq!(events.recv().await, None);
+
+        let (_, mut events) = start(&store).await;
+        assert_eq!(events.recv().await, Some(event(2)));
+    }
+
+    #[tokio::test]
     async fn what_was_not_taken_comes_again_after_a_restart_before_what_is_new() {
         let store: Arc<dyn AccountStore> = Arc::new(MemoryStore::new());
         let (queue, mut events) = start(&store).await;
@@ -327,6 +378,27 @@ mod tests {
         for number in 1..=total / 100 {
             assert_eq!(events.recv().await, Some(event(total + number)));
         }
+        queue.close();
+        assert_eq!(events.recv().await, None);
+        assert_eq!(rows(&store).await, 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_committed_and_not_published_is_told_once_before_what_is_new() {
+        let store: Arc<dyn AccountStore> = Arc::new(MemoryStore::new());
+        let (queue, mut events) = start(&store).await;
+        commit_and_publish(&queue, store.as_ref(), 1).await;
+        let unpublished = queue.reserve(event(2));
+        let mut changes = Changes::new();
+        unpublished.add_to(&mut changes, 0);
+        store.commit(changes).await.unwrap();
+        queue.look_again();
+        commit_and_publish(&queue, store.as_ref(), 3).await;
+        for number in 1..=3 {
+            assert_eq!(events.recv().await, Some(event(number)));
+        }
+        // Whoever has committed it comes late.
+        queue.publish([unpublished]);
         queue.close();
         assert_eq!(events.recv().await, None);
         assert_eq!(rows(&store).await, 0);

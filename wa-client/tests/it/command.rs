@@ -176,6 +176,22 @@ async fn a_killed_listener_starts_again_without_a_code_and_misses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_arrives_while_another_command_waits_is_left_to_listen() {
+    let scene = Scene::start().await;
+    let cli = Cli::new(&scene);
+    cli.pair(&scene, SALON).await;
+    scene.sandbox.send_from_phone(GUEST, SALON, "one").unwrap();
+    // The receipt does not come; the message does.
+    let (_, code) = cli.run(&["send", GUEST, "x", "--wait", "delivered", "--timeout", "3"]).await;
+    assert_eq!(code, 6);
+    let (lines, code) = cli.run(&["pair"]).await;
+    assert_eq!((events(&lines), code), (vec!["online"], 0));
+    let (lines, code) = cli.run(&["listen", "--count", "1", "--for", "30"]).await;
+    let message = lines.iter().find(|line| line["event"] == "message").unwrap();
+    assert_eq!((message["text"].as_str(), code), (Some("one"), 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failures_have_their_own_exit_codes() {
     let scene = Scene::start().await;
     let cli = Cli::new(&scene);

@@ -134,6 +134,39 @@ async fn a_crash_at_any_commit_of_a_receipt_loses_nothing() {
     }
 }
 
+/// The server repeats what was not acknowledged, but the repetition of what is committed tells nothing new.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_committed_is_told_without_a_restart_when_the_store_or_the_connection_fails() {
+    let scene = Scene::start().await;
+    let store: Arc<dyn AccountStore> = Arc::new(MemoryStore::new());
+    scene.linked(Arc::clone(&store), SALON).await.client.shutdown().await;
+    for fault in [Fault::LoseAnswer, Fault::AnswerLate] {
+        for at in 0..COMMITS {
+            let wanted: Vec<String> = (1..=3).map(|number| format!("{fault:?} {at}: {number}")).collect();
+            for text in &wanted {
+                scene.sandbox.send_from_phone(GUEST, SALON, text).unwrap();
+            }
+            let faulty = FaultyStore::new(Arc::clone(&store), fault, at);
+            let mut salon = Process::start_with(scene.builder(faulty.clone()));
+            let mut got = Vec::new();
+            let told = async {
+                while got.len() < wanted.len() {
+                    tokio::select! {
+                        text = next_texts(&mut salon, 1) => got.extend(text),
+                        // While whoever committed has not heard of it yet.
+                        () = faulty.struck.notified(), if fault == Fault::AnswerLate => scene.network.cut(),
+                    }
+                }
+            };
+            timeout(PATIENCE, told).await.unwrap_or_else(|_| panic!("{fault:?} at commit {at}: not told in time"));
+            got.sort();
+            assert_eq!(got, wanted, "{fault:?} at commit {at}");
+            salon.client.shutdown().await;
+            while salon.events.recv().await.is_some() {}
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_any_commit_of_the_pairing_ends_linked() {
     let scene = Scene::start().await;

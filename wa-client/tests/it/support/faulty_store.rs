@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use wa_client::store::{AccountStore, Changes, Key, Kind, StoreError, StoreFuture, Value};
@@ -15,7 +16,14 @@ pub(crate) enum Fault {
     DieBefore,
     /// The process dies right after everything was stored: the caller never hears again.
     DieAfter,
+    /// Everything is stored, and the caller hears that it was not.
+    LoseAnswer,
+    /// Everything is stored, and the caller hears so a second later.
+    AnswerLate,
 }
+
+/// How late an answer is that is late.
+const LATE: Duration = Duration::from_secs(1);
 
 /// Passes everything on to another store, except for one commit.
 pub(crate) struct FaultyStore {
@@ -56,11 +64,24 @@ impl AccountStore for FaultyStore {
         let left = self.commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         // 1: this is the commit to strike at. 0: it has struck, and a process that died stays dead.
         match (left, self.fault) {
-            (Ok(2..), _) | (Err(_), Fault::Refuse) => self.inner.commit(changes),
+            (Ok(2..), _) | (Err(_), Fault::Refuse | Fault::LoseAnswer | Fault::AnswerLate) => {
+                self.inner.commit(changes)
+            }
             (Ok(_), Fault::Refuse) => {
                 self.struck.notify_one();
                 Box::pin(async { Err(StoreError::Refused("the test wants it so")) })
             }
+            (Ok(_), Fault::LoseAnswer) => Box::pin(async move {
+                self.inner.commit(changes).await?;
+                self.struck.notify_one();
+                Err(StoreError::Refused("the test wants it so"))
+            }),
+            (Ok(_), Fault::AnswerLate) => Box::pin(async move {
+                self.inner.commit(changes).await?;
+                self.struck.notify_one();
+                tokio::time::sleep(LATE).await;
+                Ok(())
+            }),
             (Ok(_), Fault::DieBefore) => {
                 self.struck.notify_one();
                 Box::pin(std::future::pending())
