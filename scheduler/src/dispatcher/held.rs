@@ -91,7 +91,6 @@ impl AccountTask {
     /// Runs the account to its end and gives the lease back, if it is still ours.
     pub(crate) async fn run(mut self) -> End {
         let end = Box::pin(self.connect()).await;
-        self.shared.live.remove(self.hold.account_id());
         tracing::info!(account.id = %self.hold.account_id(), ?end, "let go of account {}", self.hold.account_id());
         if end != End::Lost {
             self.hold.release().await;
@@ -152,7 +151,7 @@ impl AccountTask {
             builder = builder.push_name(name);
         }
         let (client, mut events) = builder.gate(self.shared.gate.clone()).start();
-        self.shared.live.insert(id, LiveAccount { client: client.clone() });
+        let _live = self.shared.live.enter(id, LiveAccount { client: client.clone() });
         let is_shared = account.is_some_and(|account| account.business_id.is_none());
         let mut sender = Sender::new(
             Arc::clone(&self.shared),
