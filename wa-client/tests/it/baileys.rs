@@ -23,6 +23,8 @@ async fn an_unmodified_baileys_and_the_command_talk() {
     check
         .arg("check.mjs")
         .current_dir(directory)
+        // What the devices of Baileys remember goes with the test, however it ends.
+        .env("TMPDIR", folder.path())
         .env("SANDBOX_BASE", sandbox.base_url())
         .env("SANDBOX_WS", sandbox.url())
         .env("SANDBOX_ROOT_KEY", hex::encode(sandbox.root_key().as_bytes()))
