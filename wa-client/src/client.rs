@@ -14,7 +14,7 @@ use wa_proto::jid::Jid;
 use crate::ambient::Clock;
 use crate::driver::{self, Settings};
 use crate::endpoint::Endpoint;
-use crate::error::{PairingCodeError, QueryError, SendError};
+use crate::error::{ForgetError, PairingCodeError, QueryError, SendError};
 use crate::event::Events;
 use crate::fleet::ConnectGate;
 use crate::status::Status;
@@ -162,6 +162,7 @@ pub(crate) enum Command {
     CheckNumbers { numbers: Vec<String>, reply: oneshot::Sender<Result<Vec<NumberCheck>, QueryError>> },
     Devices { of: Option<Jid>, reply: oneshot::Sender<Result<Vec<Jid>, QueryError>> },
     PairingCode { phone: String, reply: oneshot::Sender<Result<String, PairingCodeError>> },
+    Forget { contact: Jid, reply: oneshot::Sender<Result<(), ForgetError>> },
     Logout { reply: oneshot::Sender<Result<(), QueryError>> },
     Shutdown { done: oneshot::Sender<()> },
 }
@@ -234,6 +235,24 @@ impl Client {
     /// Those of [`QueryError`].
     pub async fn devices(&self, of: Option<Jid>) -> Result<Vec<Jid>, QueryError> {
         self.ask(|reply| Command::Devices { of, reply }).await
+    }
+
+    /// Forgets all that the store has of a contact, by phone number or JID: sessions and identities of their devices, the
+    /// list of those, tokens, what connects number and LID, sender keys, and the messages that were sent to them in the
+    /// last seven days and kept for being asked for again. Needs no connection.
+    ///
+    /// Events that were not taken yet stay, and so do the marks of received messages, which name nobody. A contact who
+    /// writes later, or is written to, is known again from then on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ForgetError`].
+    pub async fn forget(&self, contact: &str) -> Result<(), ForgetError> {
+        let contact = recipient(contact).ok_or(ForgetError::InvalidContact)?;
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Forget { contact, reply };
+        self.commands.send(Box::new(command)).await.map_err(|_| ForgetError::Stopped)?;
+        self.reply(answer).await.unwrap_or(Err(ForgetError::Stopped))
     }
 
     /// Asks for a code to be typed into the phone with number `phone`, as another way to link than

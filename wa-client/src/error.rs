@@ -50,6 +50,24 @@ pub enum SendError {
     Unconfirmed,
 }
 
+/// Why a contact was not forgotten.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForgetError {
+    /// What was named is no phone number and no address of a user.
+    #[error("the contact is neither a phone number nor an address")]
+    InvalidContact,
+    /// The contact is the own account, whose sessions the other own devices need.
+    #[error("the contact is the own account")]
+    OwnAccount,
+    /// The client has stopped, as after a logout; nothing was forgotten.
+    #[error("the client has stopped")]
+    Stopped,
+    /// The store failed; nothing was forgotten, or all of it. Forgetting once more does no harm.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
 impl SendError {
     /// Whether sending again later, with the same id, may succeed.
     #[must_use]

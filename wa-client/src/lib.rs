@@ -18,7 +18,7 @@ mod transport;
 pub use ambient::Clock;
 pub use client::{Ack, Acked, Client, ClientBuilder, NumberCheck, OwnAccount, SendOptions, Sent};
 pub use endpoint::{Endpoint, EndpointError};
-pub use error::{PairingCodeError, QueryError, SendError};
+pub use error::{ForgetError, PairingCodeError, QueryError, SendError};
 pub use event::{Event, Events, Message, PairingFailure, Receipt, ReceiptKind, Undecryptable};
 pub use fleet::ConnectGate;
 pub use status::{Disconnect, Status};

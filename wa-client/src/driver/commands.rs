@@ -13,7 +13,7 @@ use wa_proto::stanza::pair::RemoveDevice;
 use super::account::Account;
 use super::pairing::CodeRequest;
 use super::port::Port;
-use super::{contacts, send};
+use super::{contacts, forget, send};
 use crate::client::Command;
 use crate::error::{PairingCodeError, QueryError};
 
@@ -50,6 +50,7 @@ pub(super) async fn run(
                 command @ (Command::Send { .. }
                 | Command::CheckNumbers { .. }
                 | Command::Devices { .. }
+                | Command::Forget { .. }
                 | Command::PairingCode { .. }) => jobs.push(job(Arc::clone(account), command)),
             },
             Some(()) = jobs.next(), if !jobs.is_empty() => {}
@@ -76,6 +77,9 @@ fn job(account: Arc<Account>, command: Command) -> Job {
                 contacts::list_devices(&account, &port, of).await
             };
             let _ = reply.send(answer.await);
+        }),
+        Command::Forget { contact, reply } => Box::pin(async move {
+            let _ = reply.send(forget::contact(&account, &contact).await);
         }),
         Command::PairingCode { phone, reply } => Box::pin(async move {
             if account.own_device().is_some() {

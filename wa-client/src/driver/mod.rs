@@ -20,6 +20,7 @@ mod acks;
 mod commands;
 mod connections;
 mod contacts;
+mod forget;
 mod inbound;
 mod link;
 mod locks;

@@ -23,6 +23,8 @@ const SENT_LIFETIME: i64 = 7 * 24 * 3600;
 const SEEN_LIFETIME: i64 = 30 * 24 * 3600;
 /// Most devices of one account that are migrated at once.
 const MAX_DEVICES: usize = 300;
+/// Rows that are looked through at a time.
+const PAGE: usize = 256;
 /// The setting under which [`DmAddressing`] is kept.
 const DM_ADDRESSING: &str = "dm_addressing";
 
@@ -138,11 +140,55 @@ impl Records {
     pub(crate) async fn sent(&self, id: &str) -> Result<Option<SentMessage>, StoreError> {
         let value = self.0.get(Kind::Sent, &Key::from(id)).await?;
         Ok(value.and_then(|bytes| {
-            let (length, rest) = bytes.split_first()?;
-            let (chat, plaintext) = rest.split_at_checked(usize::from(*length))?;
-            let chat = std::str::from_utf8(chat).ok()?.parse().ok()?;
+            let (chat, plaintext) = read_sent(&bytes)?;
             Some(SentMessage { chat, plaintext: plaintext.to_vec() })
         }))
+    }
+
+    /// Forgets the messages that were sent to an account.
+    pub(crate) async fn delete_sent_to(&self, names: &Names, changes: &mut Changes) -> Result<(), StoreError> {
+        let is_theirs = |_: &Key, value: &Value| read_sent(value).is_some_and(|(chat, _)| names.contains(&chat));
+        self.delete_where(Kind::Sent, is_theirs, changes).await
+    }
+
+    /// Forgets the sender keys of an account's devices, in whatever group.
+    pub(crate) async fn delete_sender_keys_of(&self, names: &Names, changes: &mut Changes) -> Result<(), StoreError> {
+        let is_theirs = |key: &Key, _: &Value| {
+            let author = std::str::from_utf8(key.as_bytes()).ok().and_then(|key| key.rsplit_once('/'));
+            author.and_then(|(_, author)| author.parse().ok()).is_some_and(|author: Jid| names.contains(&author))
+        };
+        self.delete_where(Kind::SenderKey, is_theirs, changes).await
+    }
+
+    /// Forgets what connects an account's number with its LID, and with those it may have had before.
+    pub(crate) async fn delete_names(&self, names: &Names, changes: &mut Changes) -> Result<(), StoreError> {
+        let name = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|name| name.parse::<Jid>().ok());
+        let is_theirs = |key: &Key, value: &Value| {
+            [key.as_bytes(), value.as_slice()].into_iter().filter_map(name).any(|name| names.contains(&name))
+        };
+        self.delete_where(Kind::LidMap, is_theirs, changes).await
+    }
+
+    async fn delete_where(
+        &self,
+        kind: Kind,
+        is_meant: impl Fn(&Key, &Value) -> bool,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let mut last: Option<Key> = None;
+        loop {
+            let rows = self.0.scan(kind, &[], last.as_ref(), PAGE).await?;
+            let is_full = rows.len() == PAGE;
+            for (key, value) in rows {
+                if is_meant(&key, &value) {
+                    changes.delete(kind, key.clone());
+                }
+                last = Some(key);
+            }
+            if !is_full {
+                return Ok(());
+            }
+        }
     }
 
     pub(crate) async fn has_seen(&self, key: &Key) -> Result<bool, StoreError> {
@@ -305,6 +351,19 @@ pub(crate) fn put_dm_addressing(changes: &mut Changes, addressing: DmAddressing)
 
 fn drop_setting(changes: &mut Changes, name: &str) {
     changes.delete(Kind::Setting, Key::from(name));
+}
+
+pub(crate) fn delete_tokens(changes: &mut Changes, names: &Names) {
+    for name in [names.pn(), names.lid()].into_iter().flatten() {
+        changes.delete(Kind::Token, Key::from(name.account().to_string()));
+    }
+}
+
+/// The chat that a sent message went to, and its plaintext.
+fn read_sent(bytes: &[u8]) -> Option<(Jid, &[u8])> {
+    let (length, rest) = bytes.split_first()?;
+    let (chat, plaintext) = rest.split_at_checked(usize::from(*length))?;
+    Some((std::str::from_utf8(chat).ok()?.parse().ok()?, plaintext))
 }
 
 /// A record that cannot be read is treated as none: the peer is then asked for a new session, which

@@ -67,6 +67,14 @@ impl Retries {
         let key = (chat.clone(), author.clone(), id.to_owned());
         self.state().asked.insert(key, Asked { count, at: now });
     }
+
+    /// Forgets what concerns an account.
+    pub(super) fn forget(&self, names: &Names) {
+        let mut state = self.state();
+        state.asked.retain(|(chat, author, _)| !names.contains(chat) && !names.contains(author));
+        state.answered.retain(|(device, _)| !names.contains(device));
+        state.rebuilt.retain(|device| !names.contains(device));
+    }
 }
 
 /// A map that forgets what was put in first.
@@ -85,6 +93,11 @@ impl<K, V> Default for Bounded<K, V> {
 impl<K: Ord + Clone, V> Bounded<K, V> {
     fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key)
+    }
+
+    fn retain(&mut self, keeps: impl Fn(&K) -> bool) {
+        self.entries.retain(|key, _| keeps(key));
+        self.order.retain(keeps);
     }
 
     fn insert(&mut self, key: K, value: V) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fixtures::sandbox::{Fault, FaultKind, NewPhone, Receipts};
-use wa_client::store::MemoryStore;
-use wa_client::{Event, ReceiptKind, SendError, SendOptions};
+use wa_client::store::{AccountStore, Key, Kind, MemoryStore};
+use wa_client::{Event, ForgetError, ReceiptKind, SendError, SendOptions};
 
 use crate::support::scene::{GUEST, SALON, Scene, next_message, next_texts, send, send_with};
 
@@ -205,4 +205,60 @@ async fn a_contact_without_one_time_prekeys_is_written_to_all_the_same() {
     let mut guest = scene.other(GUEST).await;
     send(&salon, GUEST, "hello").await.unwrap();
     assert_eq!(next_message(&mut guest).await.text.as_deref(), Some("hello"));
+}
+
+/// The kinds of records whose key or value names one of `names`.
+async fn naming(store: &dyn AccountStore, names: &[&str]) -> Vec<Kind> {
+    let mut found = Vec::new();
+    for kind in Kind::ALL {
+        let rows: Vec<(Key, _)> = store.scan(kind, &[], None, usize::MAX).await.unwrap();
+        let names_them =
+            |bytes: &[u8]| names.iter().any(|name| bytes.windows(name.len()).any(|at| at == name.as_bytes()));
+        if rows.iter().any(|(key, value)| names_them(key.as_bytes()) || names_them(value)) {
+            found.push(kind);
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_contact_who_is_forgotten_leaves_nothing_and_can_be_met_again() {
+    const BYSTANDER: &str = "77010000003";
+    let scene = Scene::start().await;
+    let store = Arc::new(MemoryStore::new());
+    let mut salon = scene.linked(store.clone(), SALON).await;
+    let mut guest = scene.other(GUEST).await;
+    let guest_lid = guest.client.own_account().unwrap().lid.user().to_owned();
+    send(&guest, SALON, "hello").await.unwrap();
+    next_message(&mut salon).await;
+    for to in [GUEST, BYSTANDER] {
+        send(&salon, to, "welcome").await.unwrap();
+    }
+    assert_eq!(next_texts(&mut guest, 1).await, ["welcome"]);
+    // What a send does after its ack is done, or not done any more, once the client has stopped.
+    salon.client.shutdown().await;
+    while salon.events.recv().await.is_some() {}
+    let mut salon = scene.linked(store.clone(), SALON).await;
+
+    let guest_names = [GUEST, guest_lid.as_str()];
+    let known = naming(store.as_ref(), &guest_names).await;
+    for kind in [Kind::Session, Kind::LidMap, Kind::DeviceList, Kind::Sent] {
+        assert!(known.contains(&kind), "{kind:?}");
+    }
+    let of_bystander = naming(store.as_ref(), &[BYSTANDER]).await;
+    salon.client.forget(GUEST).await.unwrap();
+    assert_eq!(naming(store.as_ref(), &guest_names).await, []);
+    assert_eq!(naming(store.as_ref(), &[BYSTANDER]).await, of_bystander);
+
+    // Once more does no harm, and who writes is known again.
+    salon.client.forget(&format!("{GUEST}@s.whatsapp.net")).await.unwrap();
+    send(&guest, SALON, "it is me").await.unwrap();
+    assert_eq!(next_texts(&mut salon, 1).await, ["it is me"]);
+    send(&salon, GUEST, "nice to meet you").await.unwrap();
+    assert_eq!(next_texts(&mut guest, 1).await, ["nice to meet you"]);
+
+    assert!(matches!(salon.client.forget(SALON).await, Err(ForgetError::OwnAccount)));
+    assert!(matches!(salon.client.forget("nobody").await, Err(ForgetError::InvalidContact)));
+    salon.client.shutdown().await;
+    assert!(matches!(salon.client.forget(GUEST).await, Err(ForgetError::Stopped)));
 }

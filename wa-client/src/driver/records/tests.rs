@@ -165,3 +165,37 @@ async fn a_damaged_session_counts_as_none() {
     commit(&records, changes).await;
     assert!(!records.session(&at(&lid(), 0)).await.unwrap().has_session());
 }
+
+#[tokio::test]
+async fn what_has_no_key_of_its_own_is_found_by_what_it_says() {
+    let records = records();
+    let mut changes = Changes::new();
+    let stranger = Jid::lid("990000000000009");
+    for (id, chat) in [("A", pn()), ("B", lid()), ("C", stranger.clone())] {
+        put_sent(&mut changes, id, &chat, b"text", 0);
+    }
+    let groups = ["120363000000000001@g.us", "status@broadcast"];
+    for group in groups {
+        for author in [at(&lid(), 3), at(&pn(), 0), at(&stranger, 0)] {
+            put_sender_key(&mut changes, Key::from(format!("{group}/{author}")), &SenderKeyRecord::default());
+        }
+    }
+    put_names(&mut changes, &pn(), &Jid::lid("990000000000001"));
+    put_names(&mut changes, &pn(), &lid());
+    put_names(&mut changes, &Jid::pn("77010000009"), &stranger);
+    commit(&records, changes).await;
+
+    let mut changes = Changes::new();
+    records.delete_sent_to(&names(), &mut changes).await.unwrap();
+    records.delete_sender_keys_of(&names(), &mut changes).await.unwrap();
+    records.delete_names(&names(), &mut changes).await.unwrap();
+    commit(&records, changes).await;
+    let mut left: Vec<Vec<String>> = Vec::new();
+    for kind in [Kind::Sent, Kind::SenderKey, Kind::LidMap] {
+        let rows = records.store().scan(kind, &[], None, 100).await.unwrap();
+        left.push(rows.into_iter().map(|(key, _)| String::from_utf8(key.as_bytes().to_vec()).unwrap()).collect());
+    }
+    let sender_keys: Vec<String> = groups.map(|group| format!("{group}/{stranger}")).into();
+    let stranger_names = vec!["77010000009@s.whatsapp.net".to_owned(), stranger.to_string()];
+    assert_eq!(left, [vec!["C".to_owned()], sender_keys, stranger_names]);
+}
