@@ -1,6 +1,6 @@
 //! Whom an account writes to: who wrote to it, whom it met and when, and whom it may write to.
 
-use db::Connection;
+use db::{Connection, Db};
 
 use crate::clock::Timestamp;
 use crate::consent::OPTED_OUT;
@@ -169,13 +169,40 @@ pub async fn note_inbound(
     Ok(())
 }
 
-/// Forgets what the account of a business, and the operator's, know of a number that is nobody's any more. The
-/// operator's knows it on if it wrote to it for another business.
+/// How long an account's own store keeps what it has of a number that is forgotten, in seconds: a device that could not
+/// read the last word may still ask for it again.
+const LAST_ASK: i64 = 600;
+/// Numbers that are given at once to be forgotten.
+const AT_ONCE: i64 = 64;
+
+/// Forgets what the account of a business, and the operator's, know of a number that is nobody's any more, and lets
+/// their own stores [forget](to_forget) it a little later. The operator's knows it on if it wrote to it for another
+/// business. Nothing happens as long as a last word is on its way.
 pub(crate) async fn forget(
     connection: &mut Connection,
     business_id: BusinessId,
     phone: &Phone,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
+    // An account without a device has no store.
+    db::execute!(
+        connection,
+        "insert into contacts_to_forget (account_id, phone, due_at)
+         select id, $2, $3 from accounts
+         where jid is not null
+             and (business_id = $1 or business_id is null
+                 and exists (select 1 from contacts where contacts.account_id = accounts.id and contacts.phone = $2))
+             and not exists (select 1 from clients where business_id = $1 and phone = $2)
+             and not exists (
+                 select 1 from outbox
+                 where outbox.account_id = accounts.id and outbox.phone = $2
+                     and (outbox.forget_at is not null or outbox.sent_at is not null and outbox.business_id <> $1)
+             )
+         on conflict (account_id, phone) do update set due_at = excluded.due_at",
+        business_id,
+        phone.expose(),
+        now.plus(LAST_ASK),
+    )?;
     db::execute!(
         connection,
         "delete from contacts
@@ -188,6 +215,70 @@ pub(crate) async fn forget(
                      and (outbox.forget_at is not null or outbox.sent_at is not null and outbox.business_id <> $1)
              )",
         business_id,
+        phone.expose(),
+    )?;
+    Ok(())
+}
+
+/// The numbers that the accounts which `holder` holds at `real_now` have to forget at `now`, longest due first.
+///
+/// Whoever wrote to an account again, or was written to, is not forgotten any more.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn to_forget(
+    db: &Db,
+    holder: &str,
+    now: Timestamp,
+    real_now: Timestamp,
+) -> Result<Vec<(AccountId, Phone)>, StoreError> {
+    let rows = db::fetch_all!(
+        &mut db.read().await?,
+        (AccountId, String),
+        "select f.account_id, f.phone from contacts_to_forget f
+         join account_leases l on l.account_id = f.account_id and l.holder = $1 and l.until_at > $2
+         where f.due_at <= $3 order by f.due_at limit $4",
+        holder,
+        real_now,
+        now,
+        AT_ONCE,
+    )?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut tx = db.begin().await?;
+    let mut due = Vec::new();
+    for (account_id, phone) in rows {
+        let id = account_id.get();
+        let broken = |_| StoreError::Row { table: "contacts_to_forget", id, rule: "phone is not in E.164 form" };
+        let phone = Phone::try_from(phone).map_err(broken)?;
+        if find(&mut tx, account_id, &phone).await? == Contact::default() {
+            due.push((account_id, phone));
+        } else {
+            remove(&mut tx, account_id, &phone).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(due)
+}
+
+/// Writes down that an account's own store has forgotten a number.
+///
+/// # Errors
+///
+/// [`StoreError`]: it is forgotten once more then, which changes nothing.
+pub async fn forgotten(db: &Db, account_id: AccountId, phone: &Phone) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    remove(&mut tx, account_id, phone).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn remove(connection: &mut Connection, account_id: AccountId, phone: &Phone) -> Result<(), StoreError> {
+    db::execute!(
+        connection,
+        "delete from contacts_to_forget where account_id = $1 and phone = $2",
+        account_id,
         phone.expose(),
     )?;
     Ok(())

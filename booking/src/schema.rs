@@ -36,6 +36,7 @@ pub const COMPONENT: Component = Component {
         step!(16, "clients", "0016_clients.sql"),
         step!(17, "references", "0017_references.sql"),
         step!(18, "references", "0018_references.sql"),
+        step!(19, "accounts", "0019_accounts.sql"),
     ],
 };
 

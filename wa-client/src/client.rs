@@ -237,9 +237,9 @@ impl Client {
         self.ask(|reply| Command::Devices { of, reply }).await
     }
 
-    /// Forgets all that the store has of a contact, by phone number or JID: sessions and identities of their devices, the
-    /// list of those, tokens, what connects number and LID, sender keys, and the messages that were sent to them in the
-    /// last seven days and kept for being asked for again. Needs no connection.
+    /// Forgets all that the store has of a contact, by phone number or JID: sessions and identities of their devices,
+    /// the list of those, tokens, what connects number and LID, sender keys, and the messages that were sent to them in
+    /// the last seven days and kept for being asked for again. Needs no connection.
     ///
     /// Events that were not taken yet stay, and so do the marks of received messages, which name nobody. A contact who
     /// writes later, or is written to, is known again from then on.

@@ -407,6 +407,8 @@ pub async fn forget_device(db: &Db, id: AccountId, by_hand: bool, now: Timestamp
         by_hand,
     )?;
     db::execute!(&mut tx, "delete from account_codes where account_id = $1", id)?;
+    // The keys are gone, and all else that the account's store held.
+    db::execute!(&mut tx, "delete from contacts_to_forget where account_id = $1", id)?;
     Ok(tx.commit().await?)
 }
 

@@ -50,7 +50,7 @@ pub async fn erase(
     forget_log(&mut tx, business_id, client.id).await?;
     forget_person(&mut tx, business_id, client.id, now).await?;
     for phone in client.phone.iter().chain(&client.other_phones) {
-        contact::forget(&mut tx, business_id, phone).await?;
+        contact::forget(&mut tx, business_id, phone, now).await?;
     }
     record(&mut tx, access, client.id, "erase", None, None, now).await?;
     let erased = read::find(&mut tx, platform, access, client.id).await?;

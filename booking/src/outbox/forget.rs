@@ -93,7 +93,7 @@ pub(crate) async fn forget_said(db: &Db, now: Timestamp) -> Result<u64, StoreErr
             id,
         )?;
         if let Ok(phone) = Phone::try_from(phone) {
-            contact::forget(&mut tx, business_id, &phone).await?;
+            contact::forget(&mut tx, business_id, &phone, now).await?;
         }
     }
     tx.commit().await?;

@@ -103,3 +103,37 @@ async fn the_search_for_what_is_busy_is_bounded() {
     })
     .await;
 }
+
+/// It is looked for every few seconds, by every process: accounts that are well must not be read for it.
+#[tokio::test]
+async fn the_search_for_accounts_that_are_down_reads_those_only() {
+    on_each(async |db| {
+        Salon::open(&db).await;
+        let mut connection = db.read().await.unwrap();
+        let plan = match connection.engine().unwrap() {
+            db::Engine::Sqlite(engine) => {
+                let sql = concat!(
+                    "explain query plan select id from accounts ",
+                    "where reported_at is null and down_at <= 1 and jid is not null limit 64",
+                );
+                let steps: Vec<(i64, i64, i64, String)> = db::sqlx::query_as(sql).fetch_all(engine).await.unwrap();
+                steps.into_iter().map(|(.., step)| step).collect::<Vec<_>>()
+            }
+            db::Engine::Postgres(engine) => {
+                // A table this small is read as a whole unless that is forbidden.
+                db::sqlx::query("set enable_seqscan = off").execute(&mut *engine).await.unwrap();
+                let sql = concat!(
+                    "explain (costs off) select id from accounts ",
+                    "where reported_at is null and down_at <= 1 and jid is not null limit 64",
+                );
+                let steps: Vec<(String,)> = db::sqlx::query_as(sql).fetch_all(&mut *engine).await.unwrap();
+                db::sqlx::query("reset enable_seqscan").execute(engine).await.unwrap();
+                steps.into_iter().map(|(step,)| step).collect()
+            }
+        };
+        // All that the search asks for besides is said by the index.
+        let plan = plan.join("\n");
+        assert!(plan.contains("accounts_unreported") && !plan.contains("Filter"), "{plan}");
+    })
+    .await;
+}

@@ -10,6 +10,7 @@
 //! when that process dies, another takes the account over once the lease has run out.
 
 mod failure;
+mod forgetting;
 mod held;
 mod hold;
 mod live;
@@ -162,7 +163,7 @@ impl Dispatcher {
             lease: self.parts.lease,
         });
         let running = Running {
-            shared,
+            shared: Arc::clone(&shared),
             stop: stop.clone(),
             tasks: JoinSet::new(),
             resting: HashMap::new(),
@@ -171,6 +172,7 @@ impl Dispatcher {
         };
         tokio::select! {
             () = running.run() => {}
+            () = Box::pin(forgetting::run(&shared)) => {}
             () = link.follow_clock(&platform.clock, || platform.outbox.ring()) => {}
         }
     }

@@ -4,6 +4,7 @@
 
 mod delivery;
 mod desk;
+mod erase;
 mod support;
 mod takeover;
 mod wake;

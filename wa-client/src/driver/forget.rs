@@ -16,8 +16,8 @@ pub(super) async fn contact(account: &Account, jid: &Jid) -> Result<(), ForgetEr
         return Err(ForgetError::OwnAccount);
     }
     let mut changes = Changes::new();
-    // No part of their keys finds these, and looking through them takes its time: what is sent meanwhile is younger than
-    // the wish to forget.
+    // No part of their keys finds these, and looking through them takes its time: what is sent meanwhile is younger
+    // than the wish to forget.
     account.records.delete_sent_to(&names, &mut changes).await?;
     account.records.delete_sender_keys_of(&names, &mut changes).await?;
     account.records.delete_names(&names, &mut changes).await?;

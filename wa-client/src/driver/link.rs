@@ -420,9 +420,9 @@ impl Link<'_> {
 
     /// Lets the stanza that is being handled come to its end; `handled` is told then.
     ///
-    /// Once it is committed, the server's repetition of it tells nothing new: dropped between its commit and its events,
-    /// a message would stay in the store, untold until the next start. A store that does not answer in time is not
-    /// waited for, so whatever it did commit is looked for.
+    /// Once it is committed, the server's repetition of it tells nothing new: dropped between its commit and its
+    /// events, a message would stay in the store, untold until the next start. A store that does not answer in time is
+    /// not waited for, so whatever it did commit is looked for.
     async fn settle(&mut self, mut handled: oneshot::Receiver<()>) {
         let settled = async {
             loop {
