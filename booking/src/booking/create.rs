@@ -508,7 +508,7 @@ fn tell(
         return Vec::new();
     }
     let event = if booking.state == BookingState::Pending { Event::Request } else { Event::Confirmation };
-    Writer::new(platform, business, booking, link).tell(event.into(), now)
+    Writer::new(platform, business, booking, link).tell(event.into(), &[], now)
 }
 
 /// The visit is booked, whether or not this can be remembered.

@@ -4,6 +4,7 @@ use db::Connection;
 use jiff::Span;
 use jiff::civil::DateTime;
 
+use crate::booking::reminding::{self, Known};
 use crate::booking::transition::{self, Remark, Step};
 use crate::booking::{Actor, Booking, BookingState, read};
 use crate::business::{self, Business};
@@ -75,10 +76,10 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// What to write about the event, now, and the reminders that are still to come.
-    pub(super) fn tell(&self, news: News, now: Timestamp) -> Vec<Planned> {
+    /// What to write about the event, now, and the reminders that are still to come, of a visit that has `known` ones.
+    pub(super) fn tell(&self, news: News, known: &[Known], now: Timestamp) -> Vec<Planned> {
         let mut planned = vec![self.news(news, now)];
-        planned.extend(self.reminders(now));
+        planned.extend(self.reminders(known, now));
         planned
     }
 
@@ -101,9 +102,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The reminders that are still to come; only what is agreed is reminded of.
-    ///
-    /// Their keys name what they are about, so that planning them anew finds those that are there.
-    pub(super) fn reminders(&self, now: Timestamp) -> Vec<Planned> {
+    pub(super) fn reminders(&self, known: &[Known], now: Timestamp) -> Vec<Planned> {
         let booking = self.booking;
         if booking.state != BookingState::Confirmed {
             return Vec::new();
@@ -111,17 +110,18 @@ impl<'a> Writer<'a> {
         let hours = self.business.settings.messages.reminder_hours.as_ref();
         let hours = hours.unwrap_or(&self.platform.policy.reminder_hours);
         let quiet = QuietHours::of(&self.business.settings.messages, &self.platform.policy);
-        let reminder = |hours: &u32| {
-            let due_at = quiet.reminder(&booking.zone, reminder_time(booking, *hours), booking.starts_at);
-            (due_at > now).then(|| Planned {
+        let due = |hours| quiet.reminder(&booking.zone, reminder_time(booking, hours), booking.starts_at);
+        let reminder = |hours| {
+            let due_at = due(hours);
+            Planned {
                 kind: MessageKind::Reminder,
-                key: format!("reminder:{hours}:{}", booking.wall_start),
+                key: reminding::key(booking, hours),
                 text: self.text(Event::Reminder, None, due_at),
                 due_at,
                 expires_at: booking.starts_at,
-            })
+            }
         };
-        hours.iter().filter_map(reminder).collect()
+        reminding::wanted(hours, known, due, now).into_iter().map(reminder).collect()
     }
 
     /// Plans these messages, whose link is of this token, and takes back what else was planned, of one kind if it is
@@ -173,10 +173,11 @@ pub(super) async fn replan(
 ) -> Result<(), StoreError> {
     let token = LinkToken::fresh(&platform.entropy);
     let writer = Writer::new(platform, business, booking, Some(&token));
+    let known = reminding::known(connection, booking).await?;
     let planned = match (news, &booking.client_phone) {
         (_, None) => Vec::new(),
-        (Some(news), Some(_)) => writer.tell(news, now),
-        (None, Some(_)) => writer.reminders(now),
+        (Some(news), Some(_)) => writer.tell(news, &known, now),
+        (None, Some(_)) => writer.reminders(&known, now),
     };
     writer.replace(connection, None, (&token, planned), now).await
 }
@@ -191,7 +192,8 @@ pub(super) async fn replan_reminders(
 ) -> Result<(), StoreError> {
     let token = LinkToken::fresh(&platform.entropy);
     let writer = Writer::new(platform, business, booking, Some(&token));
-    let planned = if booking.client_phone.is_some() { writer.reminders(now) } else { Vec::new() };
+    let known = reminding::known(connection, booking).await?;
+    let planned = if booking.client_phone.is_some() { writer.reminders(&known, now) } else { Vec::new() };
     writer.replace(connection, Some(MessageKind::Reminder), (&token, planned), now).await
 }
 
@@ -208,7 +210,8 @@ pub(super) async fn reword(
     }
     let token = LinkToken::fresh(&platform.entropy);
     let writer = Writer::new(platform, business, booking, Some(&token));
-    let mut planned = writer.reminders(now);
+    let known = reminding::known(connection, booking).await?;
+    let mut planned = writer.reminders(&known, now);
     planned.extend(waiting_news(connection, booking).await?.map(|news| writer.news(news, now)));
     let mut worded = 0;
     for Planned { key, text, .. } in &planned {

@@ -22,6 +22,7 @@ mod held;
 mod messages;
 mod moving;
 mod read;
+mod reminding;
 mod replan;
 mod rows;
 mod rules;

@@ -16,6 +16,7 @@ mod languages;
 mod moving;
 mod paging;
 mod people;
+mod reminders;
 mod rounds;
 mod salon;
 mod slots;

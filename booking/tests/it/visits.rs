@@ -23,7 +23,7 @@ use crate::salon::{ORIGIN, PUBLIC, Salon};
 
 const SLOT: &str = "2026-01-16T14:00:00";
 
-async fn set(db: &Db, salon: &mut Salon, edit: impl FnOnce(&mut booking::settings::Settings)) {
+pub(crate) async fn set(db: &Db, salon: &mut Salon, edit: impl FnOnce(&mut booking::settings::Settings)) {
     edit(&mut salon.business.settings);
     let text = serde_json::to_string(&salon.business.settings).unwrap();
     let mut tx = db.begin().await.unwrap();
