@@ -8,6 +8,7 @@ use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::contact::{self, NO_CONSENT};
 use crate::id::{AccountId, MessageId};
+use crate::idempotency::{self, Ticket};
 use crate::language::Language;
 use crate::outbox::{self, MessageKind, NewMessage};
 use crate::phone::Phone;
@@ -88,7 +89,8 @@ pub enum DirectError {
 }
 from_store!(DirectError);
 
-/// Plans a text that is due at once: to somebody who wrote first or agreed to be written to.
+/// Plans a text that is due at once: to somebody who wrote first or agreed to be written to. A request that is repeated
+/// after a death, with its `ticket`, finds the message that it has made.
 ///
 /// # Errors
 ///
@@ -98,8 +100,12 @@ pub async fn send(
     business: &Business,
     phone: &Phone,
     text: &MessageText,
+    ticket: Option<&Ticket>,
 ) -> Result<MessageId, DirectError> {
-    plan(platform, business, MessageKind::Direct, phone, text).await
+    match ticket.and_then(Ticket::made) {
+        Some(id) => Ok(MessageId::new(id)),
+        None => plan(platform, business, MessageKind::Direct, phone, text, ticket).await,
+    }
 }
 
 /// Plans a text that is due at once and came through the routes of the earlier WhatsApp service, whose caller is the
@@ -115,7 +121,7 @@ pub async fn relay(
     phone: &Phone,
     text: &MessageText,
 ) -> Result<MessageId, DirectError> {
-    plan(platform, business, MessageKind::Relay, phone, text).await
+    plan(platform, business, MessageKind::Relay, phone, text, None).await
 }
 
 /// Plans a text to the number of the account that writes for the business, to show that messages arrive.
@@ -127,7 +133,7 @@ pub async fn test(platform: &Platform, business: &Business, language: Language) 
     let text = platform.texts.test(language, business.name.as_str());
     let account = sender(platform, business).await?;
     let own = account.phone.as_ref().filter(|_| account.is_linked()).ok_or(DirectError::NoAccount)?;
-    write(platform, business, account.id, MessageKind::Reply, own, &text).await
+    write(platform, business, account.id, MessageKind::Reply, (own, &text), None).await
 }
 
 async fn plan(
@@ -136,6 +142,7 @@ async fn plan(
     kind: MessageKind,
     phone: &Phone,
     text: &MessageText,
+    ticket: Option<&Ticket>,
 ) -> Result<MessageId, DirectError> {
     let account = sender(platform, business).await?;
     let mut connection = platform.db.read().await?;
@@ -148,7 +155,7 @@ async fn plan(
         None => {}
     }
     let text = signed(business, account.business_id.is_none(), text.as_str());
-    write(platform, business, account.id, kind, phone, &text).await
+    write(platform, business, account.id, kind, (phone, &text), ticket).await
 }
 
 /// The account that writes for a business.
@@ -168,11 +175,11 @@ async fn write(
     business: &Business,
     account_id: AccountId,
     kind: MessageKind,
-    phone: &Phone,
-    text: &str,
+    (phone, text): (&Phone, &str),
+    ticket: Option<&Ticket>,
 ) -> Result<MessageId, DirectError> {
     let now: Timestamp = platform.clock.now();
-    // Each is one of its own; whoever repeats a request names it by its Idempotency-Key.
+    // Each is one of its own; whoever repeats a request has its ticket.
     let dedup_key = format!("direct:{}", hex::encode(platform.entropy.bytes::<16>()));
     let message = NewMessage {
         business_id: business.id,
@@ -188,10 +195,15 @@ async fn write(
     };
     let mut tx = platform.db.begin().await?;
     let planned = outbox::plan(&mut tx, &message, &platform.entropy, now).await?;
+    let id = planned.ok_or(StoreError::Row { table: "outbox", id: 0, rule: "random keys differ" })?;
+    if let Some(ticket) = ticket
+        && !idempotency::note_made(&mut tx, ticket, id.get()).await?
+    {
+        return Err(db::Error::Busy { source: None }.into());
+    }
     tx.commit().await?;
     platform.outbox.ring();
-    let doubled = StoreError::Row { table: "outbox", id: 0, rule: "random keys differ" };
-    Ok(planned.ok_or(doubled)?)
+    Ok(id)
 }
 
 #[cfg(test)]

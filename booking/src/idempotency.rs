@@ -8,9 +8,10 @@
 //!
 //! Keys and requests are kept as hashes, and an answer as the caller sealed it. A process that dies between acting and
 //! finishing leaves a key under way, which is free again after [`ABANDONED_AFTER`] seconds: the request then acts once
-//! more, and what guards its effect against doubles has to be the schema, as it is for visits.
+//! more. What guards its effect against doubles is the schema, as for visits, or [`note_made`]: what was made stands
+//! beside the key in the transaction that made it, and who comes next under the key is told of it.
 
-use db::Db;
+use db::{Connection, Db};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
@@ -22,6 +23,10 @@ pub const KEPT_FOR: i64 = 86_400;
 pub const ABANDONED_AFTER: i64 = 60;
 /// Each request removes up to so many keys that are too old: more than it adds, and never enough to be slow.
 pub const SWEPT_AT_ONCE: i64 = 16;
+
+/// Stands for the status of an answer while there is none and something was made: what, is in its place. No answer has
+/// this status. Source: RFC 9110 §15.2, a status of 1xx is never the last word.
+const MADE: i64 = 102;
 
 /// Whose request it is, under which key. Keys of different operations and callers never meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +45,15 @@ pub struct Ticket {
     scope: String,
     key_hash: [u8; 32],
     since: Timestamp,
+    made: Option<i64>,
+}
+
+impl Ticket {
+    /// What this request has made before, if whoever acted for it died before its answer was kept.
+    #[must_use]
+    pub const fn made(&self) -> Option<i64> {
+        self.made
+    }
 }
 
 /// What to do about a request.
@@ -69,23 +83,31 @@ pub async fn begin(db: &Db, key: Key<'_>, request: &[u8], now: Timestamp) -> Res
     let (key_hash, request_hash): ([u8; 32], [u8; 32]) = (key.hash(), Sha256::digest(request).into());
     let mut tx = db.begin().await?;
     sweep(&mut tx, now).await?;
-    let taken = db::execute!(
+    let taken = db::fetch_optional!(
         &mut tx,
+        (Option<Vec<u8>>,),
         "insert into idempotency_keys (scope, key_hash, request_hash, created_at) values ($1, $2, $3, $4)
          on conflict (scope, key_hash) do update
-             set request_hash = excluded.request_hash, created_at = excluded.created_at, status = null, answer = null
-             where (idempotency_keys.status is null and idempotency_keys.created_at <= $5)
-                 or idempotency_keys.created_at <= $6",
+             set request_hash = excluded.request_hash, created_at = excluded.created_at,
+                 status = case when idempotency_keys.created_at > $6 then idempotency_keys.status end,
+                 answer = case when idempotency_keys.created_at > $6 then idempotency_keys.answer end
+             where idempotency_keys.created_at <= $6 or (idempotency_keys.created_at <= $5 and (
+                 idempotency_keys.status is null
+                 or (idempotency_keys.status = $7 and idempotency_keys.request_hash = excluded.request_hash)
+             ))
+         returning answer",
         key.scope,
         key_hash.as_slice(),
         request_hash.as_slice(),
         now,
         now.plus(-ABANDONED_AFTER),
         now.plus(-KEPT_FOR),
+        MADE,
     )?;
-    if taken > 0 {
+    if let Some((made,)) = taken {
         tx.commit().await?;
-        return Ok(Begin::Act(Ticket { scope: key.scope.to_owned(), key_hash, since: now }));
+        let made = made.map(|made| read_made(&made)).transpose()?;
+        return Ok(Begin::Act(Ticket { scope: key.scope.to_owned(), key_hash, since: now, made }));
     }
     let row = db::fetch_one!(
         &mut tx,
@@ -97,9 +119,35 @@ pub async fn begin(db: &Db, key: Key<'_>, request: &[u8], now: Timestamp) -> Res
     tx.commit().await?;
     Ok(match row {
         Row { request_hash: before, .. } if before != request_hash => Begin::Mismatch,
-        Row { status: Some(status), answer: Some(answer), .. } => Begin::Replay { status, answer },
+        Row { status: Some(status), answer: Some(answer), .. } if status != MADE => Begin::Replay { status, answer },
         Row { .. } => Begin::UnderWay,
     })
+}
+
+/// Writes down what a request makes, in the transaction that makes it: whoever acts under the key after a death finds it
+/// by [`Ticket::made`] instead of making it again. Once a request; gives whether the key is still theirs: if not, they were
+/// taken for dead, somebody else acts, and the transaction is to be dropped.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn note_made(connection: &mut Connection, ticket: &Ticket, id: i64) -> Result<bool, StoreError> {
+    let noted = db::execute!(
+        connection,
+        "update idempotency_keys set status = $4, answer = $5
+         where scope = $1 and key_hash = $2 and created_at = $3 and status is null",
+        ticket.scope.as_str(),
+        ticket.key_hash.as_slice(),
+        ticket.since,
+        MADE,
+        id.to_be_bytes().as_slice(),
+    )?;
+    Ok(noted > 0)
+}
+
+fn read_made(kept: &[u8]) -> Result<i64, StoreError> {
+    let broken = |_| StoreError::Row { table: "idempotency_keys", id: 0, rule: "what was made is a number" };
+    kept.try_into().map(i64::from_be_bytes).map_err(broken)
 }
 
 /// Keeps the answer of a request that acted.
@@ -112,17 +160,18 @@ pub async fn finish(db: &Db, ticket: &Ticket, status: i64, answer: &[u8]) -> Res
     db::execute!(
         &mut tx,
         "update idempotency_keys set status = $4, answer = $5
-         where scope = $1 and key_hash = $2 and created_at = $3 and status is null",
+         where scope = $1 and key_hash = $2 and created_at = $3 and (status is null or status = $6)",
         ticket.scope.as_str(),
         ticket.key_hash.as_slice(),
         ticket.since,
         status,
         answer,
+        MADE,
     )?;
     Ok(tx.commit().await?)
 }
 
-/// Frees the key of a request that failed and changed nothing.
+/// Frees the key of a request that failed and changed nothing. One that has [made](note_made) something keeps it.
 ///
 /// # Errors
 ///

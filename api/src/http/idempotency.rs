@@ -4,12 +4,13 @@
 //! document tells of the header on just these, so neither list can forget one.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use axum::body::{Body, Bytes};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -85,6 +86,18 @@ fn parameter() -> Parameter {
         .build()
 }
 
+/// What a request acts under, if it has a key: for those whose effect nothing else guards against doubles.
+#[derive(Debug, Clone, Default)]
+pub struct UnderKey(pub Option<Ticket>);
+
+impl<S: Send + Sync> FromRequestParts<S> for UnderKey {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
+}
+
 /// Lets a request with an `Idempotency-Key` act once; a repetition within a day gets the first answer again.
 ///
 /// Only success is kept: a request that was refused changed nothing and may be tried again under its key. A request
@@ -116,7 +129,8 @@ pub async fn once(State(once): State<Once>, request: Request, next: Next) -> Res
     let seal = Seal::new(&once.state.tokens, found);
     match begun {
         Begin::Act(ticket) => {
-            let request = Request::from_parts(parts, Body::from(body));
+            let mut request = Request::from_parts(parts, Body::from(body));
+            request.extensions_mut().insert(UnderKey(Some(ticket.clone())));
             let acting = async move { once.keep(&ticket, &seal, next.run(request).await).await };
             let acting = tokio::spawn(acting.in_current_span());
             acting.await.map_err(|error| ApiError::caused(ProblemKind::Internal, &error))?

@@ -18,6 +18,7 @@ use crate::authority::{BookingsRead, Manager, MessagesRead, MessagesWrite, Tenan
 use crate::errors;
 use crate::http::context::RequestContext;
 use crate::http::extract::{Json, Query};
+use crate::http::idempotency::UnderKey;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::texts::Texts;
 use crate::state::AppState;
@@ -153,11 +154,12 @@ pub struct MessagesQuery {
 async fn send_message(
     State(platform): State<Platform>,
     manager: Manager<MessagesWrite>,
+    UnderKey(ticket): UnderKey,
     Json(form): Json<MessageIn>,
 ) -> Result<(StatusCode, axum::Json<AcceptedOut>), ApiError> {
     let phone: Phone = form.phone.parse().map_err(|error| errors::phone("phone", error))?;
     let text: MessageText = form.text.parse()?;
-    let id = direct::send(&platform, &manager.business, &phone, &text).await?;
+    let id = direct::send(&platform, &manager.business, &phone, &text, ticket.as_ref()).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(AcceptedOut::new(id))))
 }
 

@@ -171,6 +171,41 @@ async fn a_number_that_was_hidden_meanwhile_is_not_shown_again() {
     is_no_longer_answered(&api, &owner, "/api/v1/clients", &form, 422, "idempotency-key-reused").await;
 }
 
+/// The state in which a process leaves a key that dies after it made something and before it answered.
+const DIED: &str = "update idempotency_keys set status = 102, answer = x'0000000000000001'";
+
+#[tokio::test]
+async fn what_a_process_made_before_it_died_is_answered_and_not_made_again() {
+    for (path, form, rows) in [
+        (
+            "/api/v1/whatsapp/bulk",
+            json!({ "text": "Скидка", "phones": ["87771112233"] }),
+            "select count(*) from bulk_jobs",
+        ),
+        (
+            "/api/v1/whatsapp/messages",
+            json!({ "text": "Ждём вас", "phone": "87771112233" }),
+            "select count(*) from outbox where kind = 'direct'",
+        ),
+    ] {
+        let api = TestApi::start().await;
+        run_sql(&api, "insert into contacts (account_id, phone, last_inbound_at) values (1, '77771112233', 1)").await;
+        let owner = api.login(demo::OWNER).await;
+        let made = post_as(&api, &owner, path, &form).await;
+        assert_eq!(made.status, StatusCode::ACCEPTED, "{made:?}");
+        run_sql(&api, DIED).await;
+        let soon = post_as(&api, &owner, path, &form).await;
+        assert_eq!((soon.status, &soon.body["code"]), (StatusCode::CONFLICT, &json!("request-under-way")), "{soon:?}");
+        api.clock.fetch_add(61_000, std::sync::atomic::Ordering::Relaxed);
+        let again = post_as(&api, &owner, path, &form).await;
+        assert_eq!((again.status, &again.body), (StatusCode::ACCEPTED, &made.body));
+        assert!(again.headers.get("idempotency-replayed").is_none(), "it was never answered");
+        assert_eq!(post_as(&api, &owner, path, &form).await.headers["idempotency-replayed"], "true");
+        let mut connection = api.platform.db.read().await.expect("database");
+        assert_eq!(db::fetch_one!(&mut connection, (i64,), rows).expect("a count").0, 1, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn businesses_do_not_share_keys_and_what_is_no_creation_takes_none() {
     let api = TestApi::start().await;

@@ -82,7 +82,7 @@ async fn what_the_staff_of_a_suspended_business_wrote_waits_and_what_is_about_vi
         chat.salon.book("2026-01-16T11:00:00", CLIENT).await.unwrap();
         let phone = CLIENT.parse().unwrap();
         let (platform, business) = (&chat.salon.platform, &chat.salon.business);
-        let written = direct::send(platform, business, &phone, &"Скидка".parse().unwrap()).await.unwrap();
+        let written = direct::send(platform, business, &phone, &"Скидка".parse().unwrap(), None).await.unwrap();
         run(&db, &mut chat.salon, "update businesses set state = 'suspended'").await;
         let sent = chat.send().await;
         assert_eq!(sent.len(), 1, "{sent:?}");

@@ -1,7 +1,9 @@
 //! Requests that are repeated.
 
 use booking::clock::Timestamp;
-use booking::idempotency::{ABANDONED_AFTER, Begin, KEPT_FOR, Key, SWEPT_AT_ONCE, begin, finish, forget};
+use booking::idempotency::{
+    ABANDONED_AFTER, Begin, KEPT_FOR, Key, SWEPT_AT_ONCE, Ticket, begin, finish, forget, note_made,
+};
 use db::Db;
 use db::testing::on_each;
 
@@ -51,6 +53,54 @@ async fn a_request_that_failed_or_died_frees_its_key() {
         forget(&db, &died).await.unwrap();
         assert_eq!(begin(&db, KEY, b"request", later).await.unwrap(), Begin::UnderWay);
         finish(&db, &next, 201, b"{}").await.unwrap();
+    })
+    .await;
+}
+
+async fn make(db: &Db, ticket: &Ticket, id: i64) -> bool {
+    let mut tx = db.begin().await.unwrap();
+    let is_theirs = note_made(&mut tx, ticket, id).await.unwrap();
+    tx.commit().await.unwrap();
+    is_theirs
+}
+
+#[tokio::test]
+async fn what_a_request_made_before_it_died_is_told_to_who_acts_next() {
+    on_each(async |db| {
+        Salon::open(&db).await;
+        let Begin::Act(died) = begin(&db, KEY, b"request", NOW).await.unwrap() else { panic!() };
+        assert_eq!(died.made(), None);
+        assert!(make(&db, &died, 7).await);
+        assert_eq!(begin(&db, KEY, b"request", NOW).await.unwrap(), Begin::UnderWay);
+        // Nor does an error after it free the key.
+        forget(&db, &died).await.unwrap();
+        let later = NOW.plus(ABANDONED_AFTER);
+        assert_eq!(begin(&db, KEY, b"another", later).await.unwrap(), Begin::Mismatch);
+        for again in 0..2 {
+            let now = later.plus(again * ABANDONED_AFTER);
+            let Begin::Act(next) = begin(&db, KEY, b"request", now).await.unwrap() else { panic!() };
+            assert_eq!(next.made(), Some(7));
+            assert!(!make(&db, &died, 8).await && !make(&db, &next, 8).await, "it was made");
+            if again == 1 {
+                finish(&db, &next, 202, b"{}").await.unwrap();
+                let replay = Begin::Replay { status: 202, answer: b"{}".to_vec() };
+                assert_eq!(begin(&db, KEY, b"request", now).await.unwrap(), replay);
+            }
+        }
+        let Begin::Act(new) = begin(&db, KEY, b"another", later.plus(2 * KEPT_FOR)).await.unwrap() else { panic!() };
+        assert_eq!(new.made(), None, "a day later it is another request");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_taken_for_dead_makes_nothing_any_more() {
+    on_each(async |db| {
+        Salon::open(&db).await;
+        let Begin::Act(slow) = begin(&db, KEY, b"request", NOW).await.unwrap() else { panic!() };
+        let Begin::Act(next) = begin(&db, KEY, b"request", NOW.plus(ABANDONED_AFTER)).await.unwrap() else { panic!() };
+        assert!(!make(&db, &slow, 7).await);
+        assert!(make(&db, &next, 8).await);
     })
     .await;
 }

@@ -241,7 +241,7 @@ async fn stop_is_obeyed_at_once_and_confirmed_once() {
         assert!(chat.send().await.is_empty());
         let phone: Phone = CLIENT.parse().unwrap();
         let text = "Скидка".parse().unwrap();
-        let refused = direct::send(&chat.salon.platform, &chat.salon.business, &phone, &text).await.unwrap_err();
+        let refused = direct::send(&chat.salon.platform, &chat.salon.business, &phone, &text, None).await.unwrap_err();
         assert!(matches!(refused, DirectError::OptedOut));
         chat.salon.travel_hours(28);
         assert!(chat.send().await.is_empty(), "the reminder");
@@ -262,12 +262,12 @@ async fn nobody_is_written_to_who_neither_wrote_nor_agreed() {
         let Salon { platform, business, .. } = &chat.salon;
         let stranger: Phone = "77775550000".parse().unwrap();
         let text = "Здравствуйте".parse().unwrap();
-        let refused = direct::send(platform, business, &stranger, &text).await.unwrap_err();
+        let refused = direct::send(platform, business, &stranger, &text, None).await.unwrap_err();
         assert!(matches!(refused, DirectError::NoConsent));
         chat.hear("A", "привет").await;
         let given = ["+7 777 123 45 67", "87771234567", "8 777 555 00 00", "call me"].map(str::to_owned).to_vec();
         let many = Recipients::Given(given);
-        let job = bulk::create(platform, &chat.access(), business, &many, &text).await.unwrap();
+        let job = bulk::create(platform, &chat.access(), business, &many, &text, None).await.unwrap();
         assert_eq!(job.messages, [(MessageState::Planned, 1)]);
         let skipped: Vec<(&str, i64)> = job.skipped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect();
         assert_eq!(skipped, [("duplicate", 1), ("no-consent", 1), ("phone-invalid", 1)]);
@@ -291,7 +291,8 @@ async fn a_text_for_many_can_be_called_off() {
         let Salon { platform, business, .. } = &chat.salon;
         chat.hear("A", "привет").await;
         let many = Recipients::Given(vec![CLIENT.to_owned()]);
-        let job = bulk::create(platform, &chat.access(), business, &many, &"Скидка".parse().unwrap()).await.unwrap();
+        let job =
+            bulk::create(platform, &chat.access(), business, &many, &"Скидка".parse().unwrap(), None).await.unwrap();
         let off = bulk::cancel(platform, &chat.access(), job.id).await.unwrap();
         assert_eq!(off.messages, [(MessageState::Cancelled, 1)]);
         assert!(off.cancelled_at.is_some() && chat.send().await.is_empty());
@@ -343,7 +344,7 @@ async fn nothing_goes_out_at_night_but_what_somebody_waits_for() {
         chat.salon.travel_hours(13);
         let phone: Phone = CLIENT.parse().unwrap();
         let text = "Здравствуйте".parse().unwrap();
-        let id = direct::send(platform, business, &phone, &text).await.unwrap();
+        let id = direct::send(platform, business, &phone, &text, None).await.unwrap();
         assert!(chat.send().await.is_empty(), "it is 23:00");
         let found = outbox::find(&mut db.read().await.unwrap(), business.id, id).await.unwrap().unwrap();
         assert_eq!(found.error.as_deref(), Some("quiet-hours"));
@@ -369,7 +370,7 @@ async fn a_refusal_of_whatsapp_stops_messages_to_strangers_only() {
         account::stop_cold(&db, chat.account_id, until.plus(-600), "new-chat-limit").await.unwrap();
         let stranger = chat.salon.book("2026-01-16T14:00:00", "77775550000").await.unwrap();
         let phone: Phone = CLIENT.parse().unwrap();
-        direct::send(platform, business, &phone, &"Здравствуйте".parse().unwrap()).await.unwrap();
+        direct::send(platform, business, &phone, &"Здравствуйте".parse().unwrap(), None).await.unwrap();
         assert_eq!(chat.send().await, ["Здравствуйте"]);
         let mut connection = db.read().await.unwrap();
         let waiting = outbox::of_booking(&mut connection, business.id, stranger.id).await.unwrap();
