@@ -13,6 +13,18 @@ const LAST_WORD_SECONDS: i64 = 86_400;
 /// Messages that are forgotten in one transaction.
 const AT_ONCE: i64 = 100;
 
+/// Empties messages and takes back those that have not left, but for last words.
+macro_rules! emptied {
+    ($which:literal) => {
+        concat!(
+            "update outbox set text = '', phone = '', error = case when state = 'planned' then 'erased' else error end,
+                 state = case when state = 'planned' then 'cancelled' else state end, claim_fence = null
+             where business_id = $1 and forget_at is null ",
+            $which
+        )
+    };
+}
+
 /// Empties what was and is planned for a client's visits, but for the news that a visit is off: where those are wanted,
 /// they still go out, and [`forget_said`] empties them then.
 pub(crate) async fn forget_visits(
@@ -35,10 +47,7 @@ pub(crate) async fn forget_visits(
     }
     db::execute!(
         connection,
-        "update outbox set text = '', phone = '', error = case when state = 'planned' then 'erased' else error end,
-             state = case when state = 'planned' then 'cancelled' else state end, claim_fence = null
-         where business_id = $1 and forget_at is null
-             and booking_id in (select id from bookings where business_id = $1 and client_id = $2)",
+        emptied!("and booking_id in (select id from bookings where business_id = $1 and client_id = $2)"),
         business_id,
         client_id,
     )?;
@@ -51,14 +60,7 @@ pub(crate) async fn forget_number(
     business_id: BusinessId,
     phone: &Phone,
 ) -> Result<(), StoreError> {
-    db::execute!(
-        connection,
-        "update outbox set text = '', phone = '', error = case when state = 'planned' then 'erased' else error end,
-             state = case when state = 'planned' then 'cancelled' else state end, claim_fence = null
-         where business_id = $1 and phone = $2 and forget_at is null",
-        business_id,
-        phone.expose(),
-    )?;
+    db::execute!(connection, emptied!("and phone = $2"), business_id, phone.expose(),)?;
     Ok(())
 }
 

@@ -163,6 +163,20 @@ impl fmt::Debug for NewMessage<'_> {
     }
 }
 
+/// Writes the row of a message, and says what is done about one with its key. Parameters: $1 business, $2 account, $3 visit,
+/// $4 kind, $5 key, $6 message id, $7 number, $8 text, $9 language, $10 when it is due, $11 when it expires, $12 now, $13 state,
+/// $14 why it is in that state.
+macro_rules! planned {
+    ($conflict:literal) => {
+        concat!(
+            "insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text,
+                 language, state, due_at, next_at, expires_at, created_at, error)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $13, $10, $10, $11, $12, $14) on conflict ",
+            $conflict
+        )
+    };
+}
+
 /// Plans a message, in the transaction of what causes it. `None` when it was planned before.
 ///
 /// # Errors
@@ -177,15 +191,9 @@ pub async fn plan(
     // Only the second of two equal plans is passed over. A message id that comes twice, from a broken source of
     // randomness, is an error: passed over, it would lose a message.
     let sql = if message.booking_id.is_some() {
-        "insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
-             state, due_at, next_at, expires_at, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'planned', $10, $10, $11, $12)
-         on conflict (booking_id, dedup_key) where booking_id is not null do nothing returning id"
+        planned!("(booking_id, dedup_key) where booking_id is not null do nothing returning id")
     } else {
-        "insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
-             state, due_at, next_at, expires_at, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'planned', $10, $10, $11, $12)
-         on conflict (business_id, dedup_key) where booking_id is null do nothing returning id"
+        planned!("(business_id, dedup_key) where booking_id is null do nothing returning id")
     };
     let planned = db::fetch_optional!(
         connection,
@@ -203,6 +211,8 @@ pub async fn plan(
         message.due_at,
         message.expires_at,
         now,
+        "planned",
+        None::<&str>,
     )?;
     Ok(planned.map(|(id,)| id))
 }
@@ -265,14 +275,13 @@ pub(crate) async fn plan_again(
     let (state, error) = if is_stopped { ("cancelled", Some(OPTED_OUT)) } else { ("planned", None) };
     db::execute!(
         connection,
-        "insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
-             state, due_at, next_at, expires_at, created_at, error)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $13, $10, $10, $11, $12, $14)
-         on conflict (booking_id, dedup_key) where booking_id is not null do update
+        planned!(
+            "(booking_id, dedup_key) where booking_id is not null do update
              set account_id = excluded.account_id, phone = excluded.phone, text = excluded.text,
                  language = excluded.language, state = excluded.state, due_at = excluded.due_at,
                  next_at = excluded.next_at, expires_at = excluded.expires_at, error = excluded.error
-             where outbox.state in ('planned', 'cancelled') and outbox.claim_fence is null",
+             where outbox.state in ('planned', 'cancelled') and outbox.claim_fence is null"
+        ),
         message.business_id,
         message.account_id,
         message.booking_id,
