@@ -39,6 +39,9 @@ pub const ALTERNATIVES: usize = 5;
 const ALTERNATIVE_DAYS: i64 = 14;
 /// The most days that one question may span.
 pub const MOST_DAYS: i32 = 62;
+/// How much one question may look at: dates, times those who could serve each part. 62 days of one part by all the masters
+/// that a business may have, or of ten parts by twenty; of ten parts by two hundred it is six days.
+pub const MOST_BREADTH: usize = 12_400;
 /// The most parts of one visit.
 pub const MOST_PARTS: usize = 10;
 /// The longest pause between two parts, in minutes.
@@ -134,9 +137,13 @@ pub enum OfferError {
     /// The business takes no bookings at present.
     #[error("the business takes no bookings at present")]
     Suspended,
-    /// The dates are in the wrong order, or there are more than [`MOST_DAYS`].
-    #[error("the dates span more than {MOST_DAYS} days, or less than one")]
-    Dates,
+    /// The dates are in the wrong order, or there are too many: more than [`MOST_DAYS`], or than the parts and masters
+    /// leave of [`MOST_BREADTH`].
+    #[error("the dates span more than {most} days, or less than one")]
+    Dates {
+        /// So many may be asked about at once.
+        most: i32,
+    },
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -177,7 +184,7 @@ pub(crate) async fn free_of(
         return Err(OfferError::Suspended);
     }
     if from > to || from.until(to).map_or(true, |span| span.get_days() >= MOST_DAYS) {
-        return Err(OfferError::Dates);
+        return Err(OfferError::Dates { most: MOST_DAYS });
     }
     if let Wanted::Visit(parts) = wanted {
         check(parts)?;
@@ -185,6 +192,10 @@ pub(crate) async fn free_of(
     let grid = Grid::of(platform, business);
     let now = platform.clock.now();
     let roster = Roster::load(&mut platform.db.read().await?, business, wanted, grid, (from, to), now, moved).await?;
+    let most = most_days(&roster);
+    if to > last_of(from, most) {
+        return Err(OfferError::Dates { most });
+    }
     Ok(within(&roster, grid, now, (from, to), audience))
 }
 
@@ -272,12 +283,24 @@ pub(crate) async fn nearest(
     let grid = Grid::of(platform, business);
     let now = platform.clock.now();
     let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (from, to), now, moved).await?;
+    let to = to.min(last_of(from, most_days(&roster)));
     let free = within(&roster, grid, now, (from, to), Audience::Public);
     let mut slots: Vec<Slot> = free.into_iter().map(|free| free.slot).collect();
     slots.sort_by_key(|slot| (slot.at.since(wanted).saturating_abs(), slot.at));
     slots.truncate(ALTERNATIVES);
     slots.sort_by_key(|slot| slot.at);
     Ok(slots)
+}
+
+/// How many days one question about these parts may span.
+fn most_days(roster: &Roster) -> i32 {
+    let days = MOST_BREADTH / roster.breadth().max(1);
+    i32::try_from(days).unwrap_or(MOST_DAYS).clamp(1, MOST_DAYS)
+}
+
+/// The last of so many days.
+fn last_of(from: Date, days: i32) -> Date {
+    from.saturating_add(Span::new().days(days - 1))
 }
 
 fn within(roster: &Roster, grid: Grid, now: Timestamp, dates: (Date, Date), audience: Audience) -> Vec<Free> {

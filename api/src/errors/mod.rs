@@ -9,7 +9,7 @@ mod whatsapp;
 use booking::business::SubdomainError;
 use booking::name::NameError;
 use booking::phone::PhoneError;
-use booking::slots::{LONGEST_PAUSE, MOST_DAYS, MOST_PARTS, OfferError};
+use booking::slots::{LONGEST_PAUSE, MOST_PARTS, OfferError};
 use booking::store::StoreError;
 use booking::user::RegisterError;
 
@@ -91,7 +91,7 @@ impl From<OfferError> for ApiError {
             OfferError::UnknownService => Self::new(ProblemKind::ServiceNotFound),
             OfferError::NotOffered => Self::new(ProblemKind::ServiceNotOffered),
             OfferError::Suspended => Self::new(ProblemKind::BusinessClosed),
-            OfferError::Dates => Self::field("to", "dates-invalid", vec![("max", MOST_DAYS.to_string())]),
+            OfferError::Dates { most } => Self::field("to", "dates-invalid", vec![("max", most.to_string())]),
             OfferError::Parts => {
                 let limits = vec![("max", MOST_PARTS.to_string()), ("pause", LONGEST_PAUSE.to_string())];
                 Self::field("items", "items-invalid", limits)

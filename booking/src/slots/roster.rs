@@ -154,6 +154,11 @@ impl Roster {
         free
     }
 
+    /// How much there is to look at for one date: everybody who could serve, once for each part.
+    pub(super) fn breadth(&self) -> usize {
+        self.parts.iter().map(|part| part.choices.len()).sum()
+    }
+
     /// How long the shortest service of a master takes, in minutes.
     pub(super) fn shortest(&self, master_id: MasterId) -> u16 {
         self.shortest.get(&master_id).copied().unwrap_or_default()

@@ -332,7 +332,7 @@ async fn free_times_follow_hours_exceptions_and_visits() {
         let rest = ask(today).await.unwrap();
         assert_eq!(rest[0].slot.wall.strftime("%H:%M").to_string(), "10:30");
         let far = ask(date(2027, 1, 1)).await;
-        assert!(matches!(far, Err(OfferError::Dates)));
+        assert!(matches!(far, Err(OfferError::Dates { most: 62 })));
     })
     .await;
 }

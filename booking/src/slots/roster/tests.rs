@@ -218,3 +218,63 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+/// A salon that wants no gaps, in which everybody does everything, each in a time of their own if lengths `vary`, and is busy four times a day.
+fn salon(masters: usize, parts: usize, days: i32, vary: u16) -> Roster {
+    let zone: Zone = "Asia/Almaty".parse().unwrap();
+    let number = |master: usize| i64::try_from(master).unwrap();
+    let calendar = |master: usize| {
+        let (mut hours, mut busy) = (Vec::new(), Vec::new());
+        for day in 0..days + 2 {
+            let date = DAY.saturating_add(Span::new().days(day));
+            hours.push(DayHours::new(date, vec![Interval::new(540, 1_260).unwrap()]).unwrap());
+            let midnight = zone.instant(date.at(0, 0, 0, 0)).unwrap();
+            busy.extend((0..4).map(|visit| midnight.plus((600 + visit * 150 + number(master) * 7) * 60)));
+        }
+        let busy = busy.into_iter().map(|from| Busy { from, to: from.plus(2_400) }).collect();
+        Calendar::new(&zone, hours, busy)
+    };
+    let part = |part: usize| {
+        let one = |master: usize| {
+            let mut choice = choice(master, part, (2, 0, 1));
+            choice.length.duration = 30 + vary * u16::try_from((master * 7 + part * 3) % 23).unwrap();
+            choice
+        };
+        PartChoices { pause: 0, choices: (0..masters).map(one).collect() }
+    };
+    Roster {
+        parts: (0..parts).map(part).collect(),
+        calendars: (0..masters).map(|master| (MasterId::new(number(master)), calendar(master))).collect(),
+        no_gap: true,
+        shortest: (0..masters).map(|master| (MasterId::new(number(master)), 30)).collect(),
+        kept: Vec::new(),
+    }
+}
+
+fn bounds(days: i32, step_minutes: u16) -> Bounds {
+    Bounds {
+        from: DAY,
+        to: DAY.saturating_add(Span::new().days(days - 1)),
+        not_before: Timestamp::from_seconds(i64::MIN),
+        not_after: Timestamp::from_seconds(i64::MAX),
+        step_minutes,
+        mode: Mode::Grid,
+    }
+}
+
+/// Many masters who each take a time of their own make many thousand ways through a day, and no more minutes of it.
+#[test]
+fn however_many_ways_lead_through_a_day_each_minute_is_looked_at_once_for_each_part() {
+    let looked_at = gapless::looked_at(&salon(8, 6, 2, 1), bounds(2, 5));
+    // From the opening at 9:00 to the closing at 21:00, and the end of what begins before that.
+    assert!((1..=2 * 6 * (720 + 60)).contains(&looked_at), "{looked_at}");
+    // Twice the days, twice the work.
+    let of = |days| gapless::looked_at(&salon(8, 6, days, 0), bounds(days, 30));
+    assert!(of(4) <= 2 * of(2) + 60, "{} after {}", of(4), of(2));
+}
+
+#[test]
+fn a_question_about_very_many_masters_and_parts_spans_fewer_days() {
+    let most = |masters, parts| crate::slots::most_days(&salon(masters, parts, 1, 0));
+    assert_eq!([most(200, 1), most(20, 10), most(50, 10), most(200, 10)], [62, 62, 24, 6]);
+}
