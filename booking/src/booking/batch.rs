@@ -102,11 +102,11 @@ with draft as materialized (
             $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[],
             $17::bigint[], $18::text[], $19::bigint[], $20::bigint[], $38::boolean[], $39::text[], $40::text[],
             $41::text[], $42::bigint[], $43::bigint[], $44::bigint[], $45::bytea[], $46::bigint[], $47::text[],
-            $48::text[], $49::text[], $50::text[])
+            $48::text[], $49::text[], $50::text[], $51::text[])
         with ordinality as given (business_id, revision, assumed_language, phone, name, chosen, state, starts_at,
             ends_at, wall_start, time_zone, price_tiyn, language, notes, source, actor, actor_id, remark, created_at,
             segments, is_read, search, message_state, message_error, most_active, known_id, acts_at, link,
-            impersonator_id, address, request_id, audit, agreed, number)
+            impersonator_id, address, request_id, audit, agreed, guessed, number)
         left join businesses b on b.id = given.business_id and b.revision = coalesce(given.revision, b.revision)
         left join clients c on c.business_id = given.business_id and c.phone = given.phone
         left join accounts a on a.business_id = given.business_id
@@ -124,8 +124,9 @@ with draft as materialized (
 ), winner as materialized (
     select * from draft where is_so and segments = (select count(*) from segment where booking_id = draft.id)
 ), newcomer as (
-    insert into clients (business_id, phone, name, search, language, created_at, updated_at)
-    select distinct on (business_id, phone) business_id, phone, name, search, chosen, created_at, created_at
+    insert into clients (business_id, phone, name, search, language, guessed_language, created_at, updated_at)
+    select distinct on (business_id, phone) business_id, phone, name, search, coalesce(chosen, guessed), guessed,
+        created_at, created_at
     from winner where client_id is null and phone is not null order by business_id, phone, number
     on conflict (business_id, phone) do update set updated_at = excluded.updated_at
     returning id, business_id, phone
@@ -225,7 +226,8 @@ async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Ve
         .bind(column(drafts, |draft| draft.origin.address.as_deref()))
         .bind(column(drafts, |draft| draft.origin.request_id.as_deref()))
         .bind(column(drafts, |draft| draft.audit()))
-        .bind(column(drafts, |draft| draft.agrees().then_some(FORM_VERSION)));
+        .bind(column(drafts, |draft| draft.agrees().then_some(FORM_VERSION)))
+        .bind(column(drafts, |draft| draft.guessed.map(Language::as_str)));
     let outcome = |(id, client_id, is_so): (Option<BookingId>, Option<ClientId>, bool)| match id {
         Some(id) => Outcome::Booked { id, client_id },
         None if is_so => Outcome::Taken,

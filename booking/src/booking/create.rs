@@ -346,7 +346,9 @@ impl Plan<'_> {
         let planned = tell(platform, self.business, &booking, link.as_ref(), now);
         let messages = planned.len();
         let due_at = booking.due_at(booking.state, &self.business.settings.visits);
-        let draft = Draft { chosen: new.language, due_at, ..Draft::new(booking, new.source, visit) };
+        let (chosen, guessed) =
+            (new.language, client::language::guess(self.business, new.language, new.source.browser()));
+        let draft = Draft { chosen, guessed, due_at, ..Draft::new(booking, new.source, visit) };
         let draft = draft.assuming(self.assumed);
         (draft.with_messages(planned, link.as_ref(), self.standing.is_stopped, &platform.entropy), messages)
     }

@@ -10,8 +10,8 @@ use crate::id::{BookingId, ClientId, UserId};
 use crate::language::Language;
 
 const CLIENT: &str = "
-insert into clients (business_id, phone, name, search, language, created_at, updated_at)
-values (?1, ?2, ?3, ?4, ?5, ?6, ?6) on conflict (business_id, phone) do nothing";
+insert into clients (business_id, phone, name, search, language, guessed_language, created_at, updated_at)
+values (?1, ?2, ?3, ?4, coalesce(?5, ?7), ?7, ?6, ?6) on conflict (business_id, phone) do nothing";
 
 const CHOICE: &str = "
 update clients set language = ?1, updated_at = ?2
@@ -75,6 +75,7 @@ pub(super) fn client(draft: &Draft) -> impl Iterator<Item = Statement<'_>> {
             draft.search.as_deref().into(),
             chosen.into(),
             created.into(),
+            draft.guessed.map(Language::as_str).into(),
         ],
     });
     let choice = phone.zip(chosen).map(|(phone, chosen)| Statement {

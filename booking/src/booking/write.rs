@@ -62,6 +62,8 @@ pub(super) struct Draft {
     pub(super) booking: Booking,
     /// What the client wants to be written to in from now on.
     pub(super) chosen: Option<Language>,
+    /// What stands in for a choice, if the client is new and chose nothing.
+    pub(super) guessed: Option<Language>,
     /// The client's name as searches read it.
     pub(super) search: Option<String>,
     pub(super) origin: Origin,
@@ -119,6 +121,7 @@ impl Draft {
         Self {
             booking,
             chosen: None,
+            guessed: None,
             search,
             origin: source.into(),
             segments,

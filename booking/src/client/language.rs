@@ -72,10 +72,16 @@ pub(crate) async fn learn(
     Ok(learned > 0)
 }
 
+/// What stands in for the choice of a client who books and chooses nothing: their browser's language, where it is not the
+/// business's own, which needs no remembering.
+pub(crate) fn guess(business: &Business, chosen: Option<Language>, browser: Option<Language>) -> Option<Language> {
+    browser.filter(|browser| chosen.is_none() && *browser != business.language)
+}
+
 /// Remembers what the form of a visit, which is booked by now, said of its client's language.
 ///
-/// A choice is in the client's row already, so all there is to do is to word what is planned for their other visits
-/// anew, if there are any. The business's own language needs no remembering while the client has chosen none.
+/// A choice is in the client's row already, and so is a guess about a new one. What is left to do, mostly nothing, is
+/// to guess about somebody who was there and never chose, and to word what is planned for other visits anew.
 pub(crate) async fn learn_from_visit(
     platform: &Platform,
     business: &Business,
@@ -83,38 +89,51 @@ pub(crate) async fn learn_from_visit(
     (chosen, browser): (Option<Language>, Option<Language>),
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let said = match (chosen, browser.filter(|language| *language != business.language)) {
-        (Some(chosen), _) if leaves_work(platform, business.id, client_id, chosen, now).await? => {
-            (chosen, Sign::Choice)
-        }
-        (None, Some(browser)) => (browser, Sign::Browser),
-        (Some(_) | None, _) => return Ok(()),
+    let said = match (chosen, guess(business, chosen, browser)) {
+        (Some(chosen), _) => (chosen, Sign::Choice),
+        (None, Some(guess)) => (guess, Sign::Browser),
+        (None, None) => return Ok(()),
     };
+    if !leaves_work(platform, business.id, client_id, said, now).await? {
+        return Ok(());
+    }
     let mut tx = platform.db.begin().await?;
     learn(&mut tx, platform, business.id, client_id, said, now).await?;
     Ok(tx.commit().await?)
 }
 
-/// Whether a client has visits to come in another language, or a guess that is none any more.
+/// Whether a client has visits to come in another language than they choose, or a guess that is none any more; or, of a
+/// guess, whether they have no language yet.
 async fn leaves_work(
     platform: &Platform,
     business_id: BusinessId,
     client_id: ClientId,
-    language: Language,
+    (language, sign): (Language, Sign),
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let found = db::fetch_optional!(
-        &mut platform.db.read().await?,
-        (ClientId,),
-        "select id from clients
-         where business_id = $1 and id = $2 and (guessed_language is not null or exists (
-             select 1 from bookings
-             where client_id = $2 and starts_at > $4 and state in ('pending', 'confirmed', 'arrived') and language <> $3
-         ))",
-        business_id,
-        client_id,
-        language.as_str(),
-        now,
-    )?;
+    let mut connection = platform.db.read().await?;
+    let found = match sign {
+        Sign::Browser => db::fetch_optional!(
+            &mut connection,
+            (ClientId,),
+            "select id from clients where business_id = $1 and id = $2 and language is null",
+            business_id,
+            client_id,
+        )?,
+        Sign::Choice | Sign::Word => db::fetch_optional!(
+            &mut connection,
+            (ClientId,),
+            "select id from clients
+             where business_id = $1 and id = $2 and (guessed_language is not null or exists (
+                 select 1 from bookings
+                 where client_id = $2 and starts_at > $4 and state in ('pending', 'confirmed', 'arrived')
+                     and language <> $3
+             ))",
+            business_id,
+            client_id,
+            language.as_str(),
+            now,
+        )?,
+    };
     Ok(found.is_some())
 }
