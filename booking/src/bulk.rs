@@ -125,8 +125,8 @@ from_store!(BulkError);
 
 /// Plans a text for many.
 ///
-/// Once its list is written, it is planned whatever happens: what is not planned here is planned by whoever
-/// [keeps time](crate::timekeeping), and counts as planned. A request that is repeated after a death, with its `ticket`, finds
+/// Once its list is written, it is planned whatever happens: what is not planned here is planned by whoever [keeps
+/// time](crate::timekeeping), and counts as planned. A request that is repeated after a death, with its `ticket`, finds
 /// the job that it has made.
 ///
 /// # Errors

@@ -124,9 +124,9 @@ pub async fn begin(db: &Db, key: Key<'_>, request: &[u8], now: Timestamp) -> Res
     })
 }
 
-/// Writes down what a request makes, in the transaction that makes it: whoever acts under the key after a death finds it
-/// by [`Ticket::made`] instead of making it again. Once a request; gives whether the key is still theirs: if not, they were
-/// taken for dead, somebody else acts, and the transaction is to be dropped.
+/// Writes down what a request makes, in the transaction that makes it: whoever acts under the key after a death finds
+/// it by [`Ticket::made`] instead of making it again. Once a request; gives whether the key is still theirs: if not,
+/// they were taken for dead, somebody else acts, and the transaction is to be dropped.
 ///
 /// # Errors
 ///

@@ -39,8 +39,8 @@ pub const ALTERNATIVES: usize = 5;
 const ALTERNATIVE_DAYS: i64 = 14;
 /// The most days that one question may span.
 pub const MOST_DAYS: i32 = 62;
-/// How much one question may look at: dates, times those who could serve each part. 62 days of one part by all the masters
-/// that a business may have, or of ten parts by twenty; of ten parts by two hundred it is six days.
+/// How much one question may look at: dates, times those who could serve each part. 62 days of one part by all the
+/// masters that a business may have, or of ten parts by twenty; of ten parts by two hundred it is six days.
 pub const MOST_BREADTH: usize = 12_400;
 /// The most parts of one visit.
 pub const MOST_PARTS: usize = 10;

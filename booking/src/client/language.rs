@@ -72,8 +72,8 @@ pub(crate) async fn learn(
     Ok(learned > 0)
 }
 
-/// What stands in for the choice of a client who books and chooses nothing: their browser's language, where it is not the
-/// business's own, which needs no remembering.
+/// What stands in for the choice of a client who books and chooses nothing: their browser's language, where it is not
+/// the business's own, which needs no remembering.
 pub(crate) fn guess(business: &Business, chosen: Option<Language>, browser: Option<Language>) -> Option<Language> {
     browser.filter(|browser| chosen.is_none() && *browser != business.language)
 }

@@ -163,9 +163,9 @@ impl fmt::Debug for NewMessage<'_> {
     }
 }
 
-/// Writes the row of a message, and says what is done about one with its key. Parameters: $1 business, $2 account, $3 visit,
-/// $4 kind, $5 key, $6 message id, $7 number, $8 text, $9 language, $10 when it is due, $11 when it expires, $12 now, $13 state,
-/// $14 why it is in that state.
+/// Writes the row of a message, and says what is done about one with its key. Parameters: $1 business, $2 account, $3
+/// visit, $4 kind, $5 key, $6 message id, $7 number, $8 text, $9 language, $10 when it is due, $11 when it expires, $12
+/// now, $13 state, $14 why it is in that state.
 macro_rules! planned {
     ($conflict:literal) => {
         concat!(

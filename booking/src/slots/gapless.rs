@@ -123,8 +123,8 @@ struct Search<'a> {
 struct Moment {
     /// For each who could serve it; none when they are not free.
     outlooks: Vec<Option<Outlook>>,
-    /// The best of them if a stretch begins with it: in a visit that touches nothing so far and is on nobody's grid, and in
-    /// one that may begin when it does.
+    /// The best of them if a stretch begins with it: in a visit that touches nothing so far and is on nobody's grid,
+    /// and in one that may begin when it does.
     best: [Best; 2],
 }
 
@@ -136,8 +136,8 @@ struct Outlook {
     gaps: Gaps,
 }
 
-/// How many gaps the best visit leaves that goes on from a part, those of its stretch included, by what is free before the
-/// stretch and whether the visit may begin when it does.
+/// How many gaps the best visit leaves that goes on from a part, those of its stretch included, by what is free before
+/// the stretch and whether the visit may begin when it does.
 struct Gaps([[u8; 2]; 3]);
 
 /// The fewest gaps, who leaves them, and the fewest that anybody else leaves.

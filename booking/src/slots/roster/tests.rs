@@ -219,7 +219,8 @@ proptest! {
     }
 }
 
-/// A salon that wants no gaps, in which everybody does everything, each in a time of their own if lengths `vary`, and is busy four times a day.
+/// A salon that wants no gaps, in which everybody does everything, each in a time of their own if lengths `vary`, and
+/// is busy four times a day.
 fn salon(masters: usize, parts: usize, days: i32, vary: u16) -> Roster {
     let zone: Zone = "Asia/Almaty".parse().unwrap();
     let number = |master: usize| i64::try_from(master).unwrap();
