@@ -2,13 +2,13 @@
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
 use axum::routing::get;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::http::idempotency;
+use crate::outline::DOCUMENT;
 
 /// The parts of the document that no handler has.
 #[derive(utoipa::OpenApi)]
@@ -95,14 +95,9 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 /// Adds `/api/openapi.json` and the Swagger UI at `/api/docs`, whose files are built in.
-pub fn routes<S: Clone + Send + Sync + 'static>(document: &OpenApi) -> Router<S> {
-    let json = document.to_json().unwrap_or_default();
-    let json = bytes::Bytes::from(json);
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let config = Config::new(["/api/openapi.json"]).try_it_out_enabled(true).persist_authorization(true);
     Router::new()
-        .route(
-            "/api/openapi.json",
-            get(move || async move { ([(CONTENT_TYPE, "application/json")], json).into_response() }),
-        )
+        .route("/api/openapi.json", get(|| async { ([(CONTENT_TYPE, "application/json")], DOCUMENT) }))
         .merge(SwaggerUi::new("/api/docs").config(config))
 }

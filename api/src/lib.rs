@@ -24,6 +24,8 @@ pub mod routes;
 // The API.
 pub mod docs;
 pub mod metrics;
+pub mod outline;
+pub mod resource;
 pub mod router;
 pub mod state;
 

@@ -45,6 +45,9 @@ pub enum ProgramError {
     /// The setting `REDIS_URL` is wrong.
     #[error(transparent)]
     Redis(#[from] RedisUrlError),
+    /// The program was built without its OpenAPI document.
+    #[error("api/openapi.json was not a document when this program was built; print it anew and build again")]
+    Document(#[from] serde_json::Error),
     /// A port could not be opened or failed.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -135,7 +138,8 @@ impl Program {
             metrics,
             readiness: readiness.clone(),
         });
-        let api = open("API_ADDR", settings.http.api, router(state, context(settings, texts))).await?;
+        let router = router(state, context(settings, texts))?;
+        let api = open("API_ADDR", settings.http.api, router).await?;
         let compat = match settings.http.compat {
             Some(address) => {
                 let state = CompatState { platform: platform.clone(), desk };

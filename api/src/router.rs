@@ -13,7 +13,6 @@ use tower::Layer;
 use tower::util::MapRequestLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::docs::{self, Document};
 use crate::http::context::{ContextSettings, with_context};
@@ -22,6 +21,8 @@ use crate::http::host::HostBusiness;
 use crate::http::idempotency::{self, Once};
 use crate::http::rate_limit::layer::{Limited, limited};
 use crate::metrics;
+use crate::outline;
+use crate::resource::Resource;
 use crate::routes;
 use crate::state::AppState;
 
@@ -29,18 +30,22 @@ use crate::state::AppState;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Builds the API's router.
-pub fn router(state: AppState, context: ContextSettings) -> Router {
-    let (routes, document) = resources().split_for_parts();
-    let document = docs::complete(document);
-    let once = Once::new(state.clone(), &document);
-    let limits = state.rate_limit.clone().map(|limit| Limited::new(limit, state.clone(), &document));
+///
+/// # Errors
+///
+/// When the program was built without the committed OpenAPI document.
+pub fn router(state: AppState, context: ContextSettings) -> Result<Router, serde_json::Error> {
+    let operations = outline::operations()?;
+    let once = Once::new(state.clone(), &operations);
+    let limits = state.rate_limit.clone().map(|limit| Limited::new(limit, state.clone(), &operations));
     let measured = state.metrics.clone();
     let domain = state.platform.policy.public_domain.as_deref();
-    let by_host = domain.map(|domain| HostBusiness::new(domain, &document));
-    let served = routes
+    let by_host = domain.map(|domain| HostBusiness::new(domain, &operations));
+    let served = resources()
+        .into_router()
         .layer(middleware::from_fn_with_state(once, idempotency::once))
         .with_state(state)
-        .merge(docs::routes(&document))
+        .merge(docs::routes())
         .route("/", get(|| async { Redirect::to("/api/docs/") }))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
@@ -51,24 +56,24 @@ pub fn router(state: AppState, context: ContextSettings) -> Router {
     let served = served
         .layer(middleware::from_fn_with_state(Arc::new(context), with_context))
         .layer(middleware::from_fn_with_state(measured, metrics::measured));
-    match by_host {
+    Ok(match by_host {
         // Before the routes are matched: a layer of the router itself would come too late.
         Some(by_host) => {
             let named = MapRequestLayer::new(move |request| by_host.name(request));
             Router::new().fallback_service(named.layer(served))
         }
         None => served,
-    }
+    })
 }
 
-/// The OpenAPI document of the router.
+/// Makes the OpenAPI document of the router.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    docs::complete(resources().split_for_parts().1)
+    docs::complete(resources().tell(Document::openapi()))
 }
 
-fn resources() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Document::openapi())
+fn resources() -> Resource {
+    Resource::new()
         .merge(routes::auth::routes())
         .merge(routes::me::routes())
         .merge(routes::users::routes())

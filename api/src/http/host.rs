@@ -12,9 +12,9 @@ use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Request, Uri};
 use booking::business::Subdomain;
-use utoipa::openapi::OpenApi;
 
 use super::problem::ApiError;
+use crate::outline::Operation;
 
 /// What public paths of a business begin with.
 const PREFIX: &str = "/api/v1/public/business";
@@ -31,10 +31,10 @@ pub struct HostBusiness {
 }
 
 impl HostBusiness {
-    /// Serves `domain` for the public paths of `document`.
+    /// Serves `domain` for the public paths of `operations`.
     #[must_use]
-    pub fn new(domain: &str, document: &OpenApi) -> Self {
-        let resources = document.paths.paths.keys().filter_map(|path| path.strip_prefix(NAMED));
+    pub fn new(domain: &str, operations: &[Operation]) -> Self {
+        let resources = operations.iter().filter_map(|operation| operation.path.strip_prefix(NAMED));
         let resources = resources.filter_map(|rest| rest.split('/').next()).map(str::to_owned);
         Self { suffix: format!(".{}", domain.to_ascii_lowercase()).into(), resources: Arc::new(resources.collect()) }
     }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn path(host: &str, path: &str) -> String {
-        let by_host = HostBusiness::new("Example.kz", &crate::router::document());
+        let by_host = HostBusiness::new("Example.kz", &crate::outline::operations().expect("document"));
         let request = Request::builder().uri(path).header(HOST, host).body(Body::empty()).expect("request");
         by_host.name(request).uri().to_string()
     }

@@ -27,6 +27,7 @@ use super::extract::BODY_MAX;
 use super::problem::{ApiError, ProblemKind};
 use super::token::AccessTokens;
 use crate::authority::{self, Standing};
+use crate::outline;
 use crate::state::AppState;
 
 /// Marks an answer that was given before.
@@ -47,17 +48,16 @@ pub struct Once {
 }
 
 impl Once {
-    /// Serves the operations of `document` that create.
+    /// Serves the operations that create.
     #[must_use]
-    pub fn new(state: AppState, document: &OpenApi) -> Self {
-        let creating = document.paths.paths.iter().filter(|(_, item)| item.post.as_ref().is_some_and(creates));
-        Self { state, creating: Arc::new(creating.map(|(path, _)| path.clone()).collect()) }
+    pub fn new(state: AppState, operations: &[outline::Operation]) -> Self {
+        let creating = operations.iter().filter(|operation| operation.creates);
+        Self { state, creating: Arc::new(creating.map(|operation| operation.path.clone()).collect()) }
     }
 }
 
 /// Whether a POST creates something.
-#[must_use]
-pub fn creates(operation: &Operation) -> bool {
+fn creates(operation: &Operation) -> bool {
     ["201", "202"].iter().any(|status| operation.responses.responses.contains_key(*status))
 }
 

@@ -1,5 +1,6 @@
 //! The platform's operator: tenants. Nothing here shows clients, visits or messages.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::business::BusinessState;
@@ -9,8 +10,6 @@ use booking::platform::Platform;
 use booking::tenants::{self, Filter, MOST_DAYS, MOST_ROWS, TenantRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::Admin;
 use crate::errors;
@@ -18,7 +17,6 @@ use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::token::{AccessTokens, Bearer};
 use crate::input;
-use crate::state::AppState;
 
 /// Rows on a page, unless the request says otherwise.
 const PAGE: u32 = 50;
@@ -26,8 +24,8 @@ const PAGE: u32 = 50;
 const IMPERSONATION_SECONDS: i64 = 15 * 60;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(list_tenants))
         .routes(routes!(show_tenant))
         .routes(routes!(suspend_tenant))

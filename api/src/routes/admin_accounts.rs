@@ -1,6 +1,7 @@
 //! How every WhatsApp account of the platform is, for its operator: whose it is, what state it is in, since when, and
 //! what shows it. No numbers and no texts.
 
+use crate::resource::{Resource, routes};
 use axum::extract::State;
 use booking::account::Condition;
 use booking::account::health::{self, Filter, Health, MOST_ROWS};
@@ -9,21 +10,18 @@ use booking::id::{AccountId, BusinessId};
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::Admin;
 use crate::http::extract::Query;
 use crate::http::problem::{ApiError, Problem};
 use crate::input;
-use crate::state::AppState;
 
 /// Rows on a page, unless the request says otherwise.
 const PAGE: u32 = 50;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_accounts))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(list_accounts))
 }
 
 /// Which accounts to list.

@@ -1,5 +1,6 @@
 //! The operator's own WhatsApp account, which writes for businesses that have linked none (`PLATFORM_ACCOUNT=on`).
 
+use crate::resource::{Resource, routes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -7,8 +8,6 @@ use booking::account::{self, Account, status};
 use booking::business::DEFAULT_ZONE;
 use booking::platform::Platform;
 use booking::zone::Zone;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::whatsapp::{PairingCodeIn, PairingCodeOut, WhatsAppOut, pairing_code, reconnect};
 use super::whatsapp_qr::{QrEventOut, QrOut, QrQuery, accepted, answer};
@@ -19,8 +18,8 @@ use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(show_platform_whatsapp))
         .routes(routes!(show_platform_qr))
         .routes(routes!(request_platform_pairing_code))

@@ -1,5 +1,6 @@
 //! Keys of programs that call the API for one's own business; for its owner.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::api_key::{self, ApiKey, Scope};
@@ -8,19 +9,16 @@ use booking::name::Name;
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::Owner;
 use crate::errors;
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::input;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_api_keys, create_api_key)).routes(routes!(delete_api_key))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(list_api_keys, create_api_key)).routes(routes!(delete_api_key))
 }
 
 /// A key to make.

@@ -1,5 +1,6 @@
 //! The audit log of one's own business; for its owner.
 
+use crate::resource::{Resource, routes};
 use axum::extract::State;
 use booking::audit::{self, Entry, Filter, MOST_ROWS};
 use booking::id::UserId;
@@ -7,21 +8,18 @@ use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::Owner;
 use crate::http::extract::Query;
 use crate::http::problem::{ApiError, Problem};
 use crate::input;
-use crate::state::AppState;
 
 /// Entries on a page, unless the request says otherwise.
 const PAGE: u32 = 50;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_changes))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(list_changes))
 }
 
 /// Which changes to list.

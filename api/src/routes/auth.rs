@@ -1,5 +1,6 @@
 //! Registering a business, signing in, staying signed in.
 
+use crate::resource::{Resource, routes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use booking::platform::Platform;
@@ -7,19 +8,16 @@ use booking::session::{self, RefreshToken};
 use booking::user::{self, Credentials, LoginName, Registration, ResetRequest, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::SignedIn;
 use crate::http::context::RequestContext;
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::token::{AccessTokens, Bearer};
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(register_business))
         .routes(routes!(login_user))
         .routes(routes!(refresh_token))

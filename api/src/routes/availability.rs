@@ -1,5 +1,6 @@
 //! Free start times, for clients and for the staff: for a new visit, and for one that is moved.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use booking::booking::{self as visits, By};
 use booking::business::Business;
@@ -10,8 +11,6 @@ use booking::zone::Zone;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::public;
 use crate::authority::{BookingsRead, CatalogueRead, Tenant};
@@ -21,14 +20,10 @@ use crate::http::host::HostOf;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::slot::SlotOut;
 use crate::input;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_slots))
-        .routes(routes!(list_slots_of_staff))
-        .routes(routes!(list_slots_to_move))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(list_slots)).routes(routes!(list_slots_of_staff)).routes(routes!(list_slots_to_move))
 }
 
 /// Which start times to list.

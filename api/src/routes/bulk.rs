@@ -1,5 +1,6 @@
 //! One text for many, with a report.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::bulk::{self, Bulk, ClientFilter, MOST_ROWS, Recipient, Recipients};
@@ -9,8 +10,6 @@ use booking::outbox::MessageState;
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::{Manager, MessagesRead, MessagesWrite, Tenant};
 use crate::errors;
@@ -26,8 +25,8 @@ use crate::state::AppState;
 const PAGE: u32 = 100;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(create_bulk)).routes(routes!(show_bulk, cancel_bulk))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(create_bulk)).routes(routes!(show_bulk, cancel_bulk))
 }
 
 /// A text for many.

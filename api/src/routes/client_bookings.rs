@@ -1,5 +1,6 @@
 //! A client's own visits at one business.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use booking::booking::{self as visits, Action, Booking, By, Change, Filter, MOST_ROWS, Move};
 use booking::id::BookingId;
@@ -7,8 +8,6 @@ use booking::name::Notes;
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::ClientSession;
 use crate::errors;
@@ -18,14 +17,13 @@ use crate::http::slot::wall_text;
 use crate::input;
 use crate::money;
 use crate::routes::availability::{AvailabilityOut, DatesQuery, to_move_by_client};
-use crate::state::AppState;
 
 /// Visits on a page, unless the request says otherwise.
 const PAGE: u32 = 50;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(list_client_bookings))
         .routes(routes!(show_client_booking))
         .routes(routes!(cancel_client_booking))

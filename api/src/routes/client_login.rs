@@ -1,5 +1,6 @@
 //! Clients who sign in with their number and a code from WhatsApp.
 
+use crate::resource::{Resource, routes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use booking::client_login;
@@ -8,8 +9,6 @@ use booking::platform::Platform;
 use booking::session::{self, RefreshToken};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::http::context::RequestContext;
 use crate::http::extract::Json;
@@ -17,11 +16,10 @@ use crate::http::host::HostOf;
 use crate::http::problem::{ApiError, Problem};
 use crate::http::token::{AccessTokens, Bearer};
 use crate::routes::auth::{RefreshIn, TokensOut};
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(request_client_code))
         .routes(routes!(login_client))
         .routes(routes!(refresh_client_token))

@@ -1,12 +1,11 @@
 //! How the platform is, and what its problems mean.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use scheduler::watch::Health;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::http::context::RequestContext;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
@@ -14,8 +13,8 @@ use crate::http::rate_limit::{Place, RateLimit};
 use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(show_health)).routes(routes!(show_readiness)).routes(routes!(show_problem))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(show_health)).routes(routes!(show_readiness)).routes(routes!(show_problem))
 }
 
 /// How the platform is.

@@ -1,13 +1,12 @@
 //! Times that are kept free while somebody fills in a form.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::hold::{self, HoldToken};
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::bookings::PartIn;
 use super::public;
@@ -17,11 +16,10 @@ use crate::http::extract::{Json, Query};
 use crate::http::host::HostOf;
 use crate::http::problem::{ApiError, Problem};
 use crate::input;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(hold_time)).routes(routes!(release_hold))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(hold_time)).routes(routes!(release_hold))
 }
 
 /// A time to keep free.

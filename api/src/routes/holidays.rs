@@ -1,13 +1,12 @@
 //! Public holidays, and what one's own salon does on them.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use booking::holiday::{self, Decision, HolidayState};
 use booking::language::Language;
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::schedule::{ChangeOut, ChangeQuery};
 use crate::authority::{CatalogueRead, CatalogueWrite, Manager, Tenant};
@@ -16,11 +15,10 @@ use crate::http::context::RequestContext;
 use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem};
 use crate::input;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_holidays)).routes(routes!(decide_holiday))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(list_holidays)).routes(routes!(decide_holiday))
 }
 
 /// Which holidays to list.

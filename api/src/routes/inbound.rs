@@ -1,5 +1,6 @@
 //! What clients wrote, for the people it is left to.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::id::InboundId;
@@ -7,20 +8,17 @@ use booking::inbound::{self, Inbound, InboundFilter, MOST_INBOUND, Outcome};
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::{Manager, MessagesRead, MessagesWrite, Tenant};
 use crate::http::extract::Query;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
-use crate::state::AppState;
 
 /// Messages on a page, unless the request says otherwise.
 const PAGE: u32 = 50;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_inbound)).routes(routes!(mark_inbound_read))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(list_inbound)).routes(routes!(mark_inbound_read))
 }
 
 /// Which messages to list.

@@ -1,5 +1,6 @@
 //! Invitations to a staff, by a link over WhatsApp.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::business::BusinessState;
@@ -10,8 +11,6 @@ use booking::phone::Phone;
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::Owner;
 use crate::errors;
@@ -22,11 +21,10 @@ use crate::http::token::AccessTokens;
 use crate::input;
 use crate::routes::auth::{self, LoginOut};
 use crate::routes::users;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(list_invitations, create_invitation))
         .routes(routes!(delete_invitation))
         .routes(routes!(show_invitation))

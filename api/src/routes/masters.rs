@@ -1,5 +1,6 @@
 //! The masters of one's own business.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::id::{MasterId, ServiceId, UserId};
@@ -7,8 +8,6 @@ use booking::master::{self, Master, MasterFields, MasterService};
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::schedule::{ChangeOut, ChangeQuery};
 use crate::authority::{CatalogueRead, CatalogueWrite, Manager, Tenant};
@@ -16,11 +15,10 @@ use crate::errors;
 use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::input;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(list_own_masters, create_master))
         .routes(routes!(order_masters))
         .routes(routes!(show_master, change_master, archive_master))

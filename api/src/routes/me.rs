@@ -1,5 +1,6 @@
 //! Whoever is signed in.
 
+use crate::resource::{Resource, routes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use booking::business;
@@ -7,18 +8,15 @@ use booking::platform::Platform;
 use booking::{master, user};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::SignedIn;
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::routes::auth::UserOut;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(show_me)).routes(routes!(change_my_password))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(show_me)).routes(routes!(change_my_password))
 }
 
 /// Whoever is signed in, and what they may do.

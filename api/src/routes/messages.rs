@@ -1,5 +1,6 @@
 //! Messages to clients, and what became of them.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::booking as visits;
@@ -11,8 +12,6 @@ use booking::phone::Phone;
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::{BookingsRead, Manager, MessagesRead, MessagesWrite, Tenant};
 use crate::errors;
@@ -27,8 +26,8 @@ use crate::state::AppState;
 const PAGE: u32 = 50;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(list_messages, send_message))
         .routes(routes!(show_message))
         .routes(routes!(list_messages_of_booking))

@@ -1,5 +1,6 @@
 //! What a client of a business sees: no token, and nothing that is not meant for everybody.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::booking::{self as visits, NewBooking, Party, Source};
@@ -14,8 +15,6 @@ use booking::platform::Platform;
 use booking::service::{self, Service};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::bookings::PartIn;
 use crate::errors;
@@ -29,8 +28,8 @@ use crate::money;
 use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(create_booking))
         .routes(routes!(show_business))
         .routes(routes!(list_services))

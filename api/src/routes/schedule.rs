@@ -3,6 +3,7 @@
 //! Every change that could break visits takes `dry_run` and `confirm`: it is refused with a list of those visits until
 //! somebody confirms it, and then they stay as they are.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use booking::access::Staff;
 use booking::availability::{DayHours, Interval};
@@ -11,8 +12,6 @@ use booking::schedule::{self, Intent, Outcome, Schedule, ScheduleChange, ShiftPa
 use jiff::civil::Weekday;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::masters::master_id;
 use crate::authority::{CatalogueRead, CatalogueWrite, Manager, Tenant};
@@ -21,11 +20,10 @@ use crate::http::broken::BrokenVisitOut;
 use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::input;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(show_schedule))
         .routes(routes!(list_working_days))
         .routes(routes!(set_weekly_hours))

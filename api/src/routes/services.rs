@@ -1,5 +1,6 @@
 //! The services of one's own business.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::access::Staff;
@@ -13,8 +14,6 @@ use booking::schedule::Outcome;
 use booking::service::{self, Service, ServiceError, ServiceFields};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::{CatalogueRead, CatalogueWrite, Manager, Tenant};
 use crate::errors;
@@ -23,14 +22,14 @@ use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::input;
 use crate::money;
 use crate::routes::schedule::{ChangeOut, ChangeQuery};
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_own_services, create_service))
-        .routes(routes!(order_services))
-        .routes(routes!(show_service, change_service, archive_service))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(list_own_services, create_service)).routes(routes!(order_services)).routes(routes!(
+        show_service,
+        change_service,
+        archive_service
+    ))
 }
 
 /// A text per language; a missing one falls back to the business's language, then to Russian, Kazakh, English.

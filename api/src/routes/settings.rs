@@ -1,5 +1,6 @@
 //! One's own business and its settings; for its owner.
 
+use crate::resource::{Resource, routes};
 use axum::extract::State;
 use booking::business::Business;
 use booking::platform::Platform;
@@ -7,18 +8,15 @@ use booking::profile::{self, ProfileChange, ProfileError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::{Owner, SettingsRead};
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::input::{self, Patch};
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(show_settings, update_settings))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(show_settings, update_settings))
 }
 
 /// The business and its settings.

@@ -1,5 +1,6 @@
 //! Templates that a new business can begin with.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::name::Name;
@@ -7,8 +8,6 @@ use booking::platform::Platform;
 use booking::template::{self, Template};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::masters::OwnMasterOut;
 use super::services::OwnServiceOut;
@@ -16,11 +15,10 @@ use crate::authority::{CatalogueWrite, Manager};
 use crate::errors;
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(apply_template))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(apply_template))
 }
 
 /// What a template is to bring along.

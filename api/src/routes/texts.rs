@@ -1,24 +1,22 @@
 //! The texts that clients are sent, and a business's own wording of them.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use booking::language::Language;
 use booking::platform::Platform;
 use booking::text::{self, Event, Template, TextsEdit, Variable, Wording, change_wording};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::Manager;
 use crate::errors::clients::template;
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::input;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(list_texts))
         .routes(routes!(show_text, change_text, reset_text))
         .routes(routes!(preview_text))

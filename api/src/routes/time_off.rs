@@ -1,5 +1,6 @@
 //! Time off of masters and of the whole salon.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -12,8 +13,6 @@ use booking::zone::Zone;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::schedule::{ChangeOut, ChangeQuery};
 use crate::authority::{CatalogueRead, CatalogueWrite, Manager, Tenant};
@@ -21,11 +20,10 @@ use crate::errors;
 use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::input;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_time_off, create_time_off)).routes(routes!(remove_time_off))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(list_time_off, create_time_off)).routes(routes!(remove_time_off))
 }
 
 /// Which time off to list.

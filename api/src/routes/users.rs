@@ -1,5 +1,6 @@
 //! The staff of one's own business; for its owner.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::id::{MasterId, UserId};
@@ -7,19 +8,16 @@ use booking::platform::Platform;
 use booking::user::{self, Member, Role, StaffChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::Owner;
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::input::{self, Patch};
 use crate::routes::auth::UserOut;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_users)).routes(routes!(update_user, delete_user))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(list_users)).routes(routes!(update_user, delete_user))
 }
 
 /// The staff.

@@ -1,5 +1,6 @@
 //! One visit, for its client, who has the link to it and need not sign in.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use booking::access::{Origin, Who};
 use booking::booking::{self as visits, Action, Booking, By, Change, Move};
@@ -9,8 +10,6 @@ use booking::link::{self, LinkToken};
 use booking::platform::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::errors;
 use crate::http::context::RequestContext;
@@ -20,11 +19,10 @@ use crate::http::slot::wall_text;
 use crate::input;
 use crate::money;
 use crate::routes::availability::{AvailabilityOut, DatesQuery, to_move_by_client};
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(show_visit))
         .routes(routes!(cancel_visit))
         .routes(routes!(move_visit))

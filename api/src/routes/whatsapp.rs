@@ -1,5 +1,6 @@
 //! The WhatsApp account of one's own business: how it is, linking and unlinking it, asking about numbers.
 
+use crate::resource::{Resource, routes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use booking::account::{self, Account, Status, status};
@@ -14,8 +15,6 @@ use booking::zone::Zone;
 use scheduler::desk::Desk;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::authority::{Manager, MessagesRead, MessagesWrite, Tenant};
 use crate::errors;
@@ -31,8 +30,8 @@ use crate::state::AppState;
 const NUMBERS_MAX: usize = 50;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(show_whatsapp))
         .routes(routes!(request_pairing_code))
         .routes(routes!(logout_whatsapp))

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use crate::resource::{Resource, routes};
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
@@ -18,8 +19,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::whatsapp::account_of;
 use crate::authority::Manager;
@@ -42,8 +41,8 @@ const MODULE: u32 = 8;
 const QUIET: u32 = 4;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(show_qr))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(show_qr))
 }
 
 /// How to show the code.

@@ -98,7 +98,15 @@ impl TestApi {
             default_language: Language::Ru,
             trusted_proxies: Vec::new(),
         };
-        Self { router: router(state, context), platform, metrics, readiness, tokens, clock, _folder: folder }
+        Self {
+            router: router(state, context).expect("router"),
+            platform,
+            metrics,
+            readiness,
+            tokens,
+            clock,
+            _folder: folder,
+        }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

@@ -11,13 +11,12 @@ use axum::response::{IntoResponse, Response};
 use booking::api_key::KeyText;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
-use utoipa::openapi::OpenApi;
-use utoipa::openapi::path::Operation;
 
 use super::{Bucket, Quota, RateLimit, Subject};
 use crate::http::context::RequestContext;
 use crate::http::problem::{ApiError, ProblemKind};
 use crate::http::token::Bearer;
+use crate::outline::Operation;
 use crate::state::AppState;
 
 /// What an operation asks of its caller.
@@ -45,28 +44,18 @@ pub struct Limited {
 }
 
 impl Limited {
-    /// Holds requests to `limit`; `document` tells which operations write without a token.
+    /// Holds requests to `limit`; the operations tell what writes without a token.
     #[must_use]
-    pub fn new(limit: RateLimit, state: AppState, document: &OpenApi) -> Self {
-        let mut operations: HashMap<(Method, String), Asks> = HashMap::new();
-        for (path, item) in &document.paths.paths {
-            let methods = [
-                (Method::GET, &item.get),
-                (Method::POST, &item.post),
-                (Method::PUT, &item.put),
-                (Method::PATCH, &item.patch),
-                (Method::DELETE, &item.delete),
-            ];
-            for (method, operation) in methods {
-                let Some(operation) = operation else { continue };
-                let asks = match (is_open(operation), &method) {
-                    (false, _) => Asks::Token,
-                    (true, &Method::GET) => continue,
-                    (true, _) => Asks::Nothing { number: operations.len() },
-                };
-                operations.insert((method, path.clone()), asks);
-            }
-        }
+    pub fn new(limit: RateLimit, state: AppState, operations: &[Operation]) -> Self {
+        let asks = |(number, operation): (usize, &Operation)| {
+            let asks = match (operation.is_open, &operation.method) {
+                (false, _) => Asks::Token,
+                (true, &Method::GET) => return None,
+                (true, _) => Asks::Nothing { number },
+            };
+            Some(((operation.method.clone(), operation.path.clone()), asks))
+        };
+        let operations: HashMap<(Method, String), Asks> = operations.iter().enumerate().filter_map(asks).collect();
         Self { limit, state, operations: Arc::new(operations), programs: Arc::default() }
     }
 
@@ -140,11 +129,6 @@ fn token(headers: &HeaderMap) -> Option<&str> {
 fn key_hash(key: &str) -> [u8; 16] {
     let hash = Sha256::digest(key.as_bytes());
     hash.first_chunk().copied().unwrap_or_default()
-}
-
-/// Whether an operation asks for no token.
-fn is_open(operation: &Operation) -> bool {
-    operation.security.as_ref().is_none_or(Vec::is_empty)
 }
 
 /// Refuses what is over a limit with 429, and writes `RateLimit-*` on every answer.

@@ -1,13 +1,12 @@
 //! What the staff does to a booking: one action each, on the version that was seen.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use booking::booking::{self as visits, Action, Booking, By, Change};
 use booking::name::Notes;
 use booking::platform::Platform;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::{BookingOut, booking_id};
 use crate::authority::{BookingsWrite, Tenant};
@@ -15,11 +14,10 @@ use crate::errors;
 use crate::http::etag::{IfMatch, Versioned};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem};
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(confirm_booking))
         .routes(routes!(arrive_booking))
         .routes(routes!(complete_booking))

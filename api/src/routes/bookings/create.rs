@@ -1,5 +1,6 @@
 //! Bookings that the staff makes and moves.
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::booking::{self as visits, By, Move, NewBooking, Party, Source};
@@ -9,8 +10,6 @@ use booking::phone::Phone;
 use booking::platform::Platform;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::parts::PartIn;
 use super::{BookingOut, booking_id};
@@ -20,11 +19,10 @@ use crate::http::etag::{IfMatch, Versioned};
 use crate::http::extract::Json;
 use crate::http::problem::{ApiError, Problem};
 use crate::input;
-use crate::state::AppState;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(book_visit)).routes(routes!(move_booking))
+pub fn routes() -> Resource {
+    Resource::new().routes(routes!(book_visit)).routes(routes!(move_booking))
 }
 
 /// A visit that the staff books.

@@ -5,6 +5,7 @@ pub mod create;
 pub mod out;
 pub mod parts;
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use booking::access::Staff;
 use booking::booking::{self as visits, Booking, BookingState, By, Filter, MOST_ROWS};
@@ -16,8 +17,6 @@ use booking::zone::Zone;
 use jiff::Span;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 pub use self::out::BookingOut;
 use self::out::{BookingDetailOut, MessageOut, TransitionOut};
@@ -34,8 +33,8 @@ use crate::state::AppState;
 const PAGE: u32 = 50;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(list_bookings))
         .routes(routes!(show_booking))
         .merge(create::routes())

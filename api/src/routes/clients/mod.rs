@@ -2,6 +2,7 @@
 
 mod shape;
 
+use crate::resource::{Resource, routes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use booking::access::Access;
@@ -16,8 +17,6 @@ use booking::language::Language;
 use booking::name::{Name, Notes};
 use booking::phone::Phone;
 use booking::platform::Platform;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use self::shape::{
     BlockIn, ClientDetailOut, ClientIn, ClientOut, ClientPatch, ClientsOut, ClientsQuery, EraseIn, MergeIn, PurposeIn,
@@ -27,7 +26,6 @@ use crate::errors;
 use crate::http::extract::{Json, Query};
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::input;
-use crate::state::AppState;
 
 /// Clients on a page, unless the request says otherwise.
 const PAGE: u32 = 50;
@@ -35,8 +33,8 @@ const PAGE: u32 = 50;
 const SEARCH_MAX: usize = 100;
 
 /// The routes of this resource.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn routes() -> Resource {
+    Resource::new()
         .routes(routes!(list_clients, create_client))
         .routes(routes!(show_client, update_client))
         .routes(routes!(merge_client))
