@@ -17,7 +17,7 @@ pub struct Resource {
     told: Vec<fn() -> OpenApi>,
 }
 
-/// One path: its methods, and what the document tells of them. Made by [`routes!`](crate::resource::routes).
+/// One path: its methods, and what the document tells of them. Made by `routes!`.
 pub struct Routes {
     /// The path, with its parameters in braces.
     pub path: String,
