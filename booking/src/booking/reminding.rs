@@ -1,12 +1,10 @@
 //! Which reminders of a visit are planned where some were planned before: pure, but for one look-up.
 //!
 //! A salon that changes when it reminds should neither remind twice nor not at all:
-//! - a reminder that is new to the visit is not planned within [`APART_SECONDS`] of one that has left: 23 hours in the
-//!   place
+//! - a reminder that is new to the visit is not planned within [`APART_SECONDS`] of one that has left: 23 hours in place
 //!   of 24 come to nothing for whoever was reminded an hour ago;
 //! - one that waits to be sent after its time, because the account is down, goes on waiting;
-//! - where all new times have passed and none has left, what was planned stays: whoever was to be reminded 2 hours
-//!   before
+//! - where all new times have passed and none has left, what was planned stays: whoever was to be reminded 2 hours before
 //!   is, also if from now on it is the day before.
 
 use db::Connection;
