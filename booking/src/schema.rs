@@ -37,6 +37,7 @@ pub const COMPONENT: Component = Component {
         step!(17, "references", "0017_references.sql"),
         step!(18, "references", "0018_references.sql"),
         step!(19, "accounts", "0019_accounts.sql"),
+        step!(20, "write_path", "0020_write_path.sql"),
     ],
 };
 

@@ -90,89 +90,96 @@ fn query<'q>(statement: &'q Statement<'_>) -> sqlx::query::Query<'q, sqlx::Sqlit
 /// A segment that the constraint excludes is passed over. An insert that fails instead would deadlock: each of two
 /// visits that exclude each other would have its row in, and wait for the other. References are checked when all
 /// parts are done, so segments may come before their visits.
+///
+/// Rows that go from part to part are narrow: what is only written is taken from its array where it is written, since
+/// each column of each part costs as much to prepare, at every execution, as the values of several visits.
 const POSTGRES: &str = "
 with draft as materialized (
-    select given.*, b.id is not null and (is_read or (coalesce(c.merged_into, c.blocked_at, c.service_stopped_at) is null
+    select number::int as number, given.business_id, given.phone, nextval('bookings_id_seq') as id,
+        coalesce(known_id, c.merged_into, c.id) as client_id, a.id as account_id,
+        b.id is not null and (is_read or (coalesce(c.merged_into, c.blocked_at, c.service_stopped_at) is null
             and (c.language is null or c.language = coalesce(assumed_language, c.language))
             and (c.id is null or (select count(*) from bookings other where other.client_id = c.id
-                and other.starts_at > given.created_at and other.state in ('pending', 'confirmed')) < most_active)))
-            as is_so,
-        coalesce(known_id, c.merged_into, c.id) as client_id, a.id as account_id, nextval('bookings_id_seq') as id
-    from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-            $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[],
-            $17::bigint[], $18::text[], $19::bigint[], $20::bigint[], $38::boolean[], $39::text[], $40::text[],
-            $41::text[], $42::bigint[], $43::bigint[], $44::bigint[], $45::bytea[], $46::bigint[], $47::text[],
-            $48::text[], $49::text[], $50::text[], $51::text[])
-        with ordinality as given (business_id, revision, assumed_language, phone, name, chosen, state, starts_at,
-            ends_at, wall_start, time_zone, price_tiyn, language, notes, source, actor, actor_id, remark, created_at,
-            segments, is_read, search, message_state, message_error, most_active, known_id, acts_at, link,
-            impersonator_id, address, request_id, audit, agreed, guessed, number)
+                and other.starts_at > created_at and other.state in ('pending', 'confirmed')) < most_active)))
+            as is_so
+    from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[],
+            $8::bigint[])
+        with ordinality as given (business_id, revision, assumed_language, phone, is_read, most_active, known_id,
+            created_at, number)
         left join businesses b on b.id = given.business_id and b.revision = coalesce(given.revision, b.revision)
         left join clients c on c.business_id = given.business_id and c.phone = given.phone
         left join accounts a on a.business_id = given.business_id
 ), segment as (
     insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
         busy_from, busy_to, price_tiyn, live, overbooked)
-    select draft.business_id, draft.id, part.position, service_id, master_id, part.starts_at, part.ends_at, busy_from,
-        busy_to, part.price_tiyn, true, overbooked
-    from unnest($21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[],
-            $28::bigint[], $29::bigint[], $30::boolean[]) as part (number, position, service_id, master_id, starts_at,
+    select draft.business_id, draft.id, position, service_id, master_id, starts_at, ends_at, busy_from, busy_to,
+        price_tiyn, true, overbooked
+    from unnest($9::int[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[],
+            $16::bigint[], $17::bigint[], $18::boolean[]) as part (number, position, service_id, master_id, starts_at,
             ends_at, busy_from, busy_to, price_tiyn, overbooked)
         join draft on draft.number = part.number
     where is_so order by master_id, busy_from, part.number
     on conflict on constraint booking_segments_no_overlap do nothing returning booking_id
 ), winner as materialized (
-    select * from draft where is_so and segments = (select count(*) from segment where booking_id = draft.id)
+    select number, id, business_id, client_id, account_id, phone from draft
+    where is_so and ($19::bigint[])[number] = (select count(*) from segment where booking_id = draft.id)
 ), newcomer as (
     insert into clients (business_id, phone, name, search, language, guessed_language, created_at, updated_at)
-    select distinct on (business_id, phone) business_id, phone, name, search, coalesce(chosen, guessed), guessed,
-        created_at, created_at
+    select distinct on (business_id, phone) business_id, phone, ($20::text[])[number], ($21::text[])[number],
+        coalesce(($22::text[])[number], ($23::text[])[number]), ($23::text[])[number], ($8::bigint[])[number],
+        ($8::bigint[])[number]
     from winner where client_id is null and phone is not null order by business_id, phone, number
     on conflict (business_id, phone) do update set updated_at = excluded.updated_at
     returning id, business_id, phone
+), visit as materialized (
+    select number, winner.id, winner.business_id, coalesce(client_id, newcomer.id) as client_id, account_id,
+        winner.phone, ($8::bigint[])[number] as created_at, ($24::text[])[number] as actor,
+        ($25::bigint[])[number] as actor_id, ($26::text[])[number] as request_id, ($27::text[])[number] as address
+    from winner left join newcomer on newcomer.business_id = winner.business_id and newcomer.phone = winner.phone
+    order by number
 ), booked as (
     insert into bookings (id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start,
         time_zone, price_tiyn, language, notes, source, due_at, created_at)
-    select winner.id, winner.business_id, coalesce(client_id, newcomer.id), name, state, 1, starts_at, ends_at,
-        wall_start, time_zone, price_tiyn, language, notes, source, acts_at, created_at
-    from winner left join newcomer on newcomer.business_id = winner.business_id and newcomer.phone = winner.phone
-    order by number
-    returning id, client_id
+    select id, business_id, client_id, ($20::text[])[number], ($28::text[])[number], 1, ($29::bigint[])[number],
+        ($30::bigint[])[number], ($31::text[])[number], ($32::text[])[number], ($33::bigint[])[number],
+        ($34::text[])[number], ($35::text[])[number], ($36::text[])[number], ($37::bigint[])[number], created_at
+    from visit
 ), chooser as (
-    update clients set language = chosen, updated_at = winner.created_at
-    from winner where clients.business_id = winner.business_id and clients.id = client_id
-        and chosen is not null and clients.language is distinct from chosen
+    update clients set language = ($22::text[])[number], updated_at = visit.created_at
+    from visit where clients.business_id = visit.business_id and clients.id = visit.client_id
+        and ($22::text[])[number] is not null and clients.language is distinct from ($22::text[])[number]
 ), transition as (
     insert into booking_transitions (business_id, booking_id, version, to_state, actor, actor_id, remark, at)
-    select business_id, id, 1, state, actor, actor_id, remark, created_at from winner
+    select business_id, id, 1, ($28::text[])[number], actor, actor_id, ($38::text[])[number], created_at from visit
 ), link as (
     insert into visit_links (token_hash, business_id, booking_id, created_at)
-    select link, business_id, id, created_at from winner where link is not null
+    select ($39::bytea[])[number], business_id, id, created_at from visit where ($39::bytea[])[number] is not null
 ), consent as (
     insert into client_consents (business_id, client_id, booking_id, purpose, granted, text_version, channel, evidence,
         address, at)
-    select winner.business_id, booked.client_id, winner.id, 'service', true, agreed, 'form', request_id, address,
-        created_at
-    from winner join booked on booked.id = winner.id
-    where agreed is distinct from (select case when granted then text_version end from client_consents said
-        where said.client_id = booked.client_id and purpose = 'service' order by said.id desc limit 1)
-        and agreed is not null
+    select business_id, client_id, id, 'service', true, ($40::text[])[number], 'form', request_id, address, created_at
+    from visit
+    where ($40::text[])[number] is distinct from (select case when granted then text_version end
+            from client_consents said where said.client_id = visit.client_id and purpose = 'service'
+            order by said.id desc limit 1)
+        and ($40::text[])[number] is not null
 ), audit as (
     insert into audit_log (business_id, at, actor, actor_id, impersonator_id, address, request_id, entity, entity_id,
         action, new)
-    select winner.business_id, created_at, actor, coalesce(actor_id, case when actor = 'client' then booked.client_id end),
-        impersonator_id, address, request_id, 'booking', winner.id, 'create', audit
-    from winner join booked on booked.id = winner.id
+    select business_id, created_at, actor, coalesce(actor_id, case when actor = 'client' then client_id end),
+        ($41::bigint[])[number], address, request_id, 'booking', id, 'create', ($42::text[])[number]
+    from visit
 ), message as (
     insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
         state, error, due_at, next_at, expires_at, created_at)
-    select business_id, account_id, id, kind, dedup_key, wa_message_id, phone, text, language, message_state,
-        message_error, due_at, due_at, expires_at, created_at
-    from unnest($31::bigint[], $32::text[], $33::text[], $34::text[], $35::text[], $36::bigint[], $37::bigint[])
+    select business_id, account_id, id, kind, dedup_key, wa_message_id, phone, text, ($34::text[])[part.number],
+        ($43::text[])[part.number], ($44::text[])[part.number], due_at, due_at, expires_at, created_at
+    from unnest($45::int[], $46::text[], $47::text[], $48::text[], $49::text[], $50::bigint[], $51::bigint[])
         as part (number, kind, dedup_key, wa_message_id, text, due_at, expires_at)
-        join winner on winner.number = part.number
+        join visit on visit.number = part.number
 )
-select booked.id, booked.client_id, is_so from draft left join booked on booked.id = draft.id order by number";
+select visit.id, visit.client_id, is_so from draft left join visit on visit.number = draft.number
+order by draft.number";
 
 async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Vec<Outcome>, sqlx::Error> {
     let (segments, messages) = (all_segments(drafts), all_messages(drafts));
@@ -181,22 +188,10 @@ async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Ve
         .bind(column(drafts, |draft| draft.assumed.revision))
         .bind(column(drafts, |draft| language_of_any(draft)))
         .bind(column(drafts, |draft| phone(draft)))
-        .bind(column(drafts, |draft| draft.name()))
-        .bind(column(drafts, |draft| draft.chosen.map(Language::as_str)))
-        .bind(column(drafts, |draft| draft.booking.state.as_str()))
-        .bind(column(drafts, |draft| draft.booking.starts_at.seconds()))
-        .bind(column(drafts, |draft| draft.booking.ends_at.seconds()))
-        .bind(column(drafts, |draft| draft.booking.wall_start.to_string()))
-        .bind(column(drafts, |draft| draft.booking.zone.name()))
-        .bind(column(drafts, |draft| draft.booking.price_tiyn))
-        .bind(column(drafts, |draft| draft.booking.language.as_str()))
-        .bind(column(drafts, |draft| draft.booking.notes.as_str()))
-        .bind(column(drafts, |draft| draft.origin.source))
-        .bind(column(drafts, |draft| draft.origin.actor))
-        .bind(column(drafts, |draft| draft.origin.actor_id))
-        .bind(column(drafts, |draft| remark(draft)))
+        .bind(column(drafts, |draft| draft.assumed.client.is_none()))
+        .bind(column(drafts, |draft| most_active(draft)))
+        .bind(column(drafts, |draft| draft.booking.client_id.map(ClientId::get)))
         .bind(column(drafts, |draft| draft.booking.created_at.seconds()))
-        .bind(column(drafts, |draft| i64::try_from(draft.segments.len()).unwrap_or(i64::MAX)))
         .bind(column(&segments, |segment| segment.number))
         .bind(column(&segments, |segment| segment.row.position))
         .bind(column(&segments, |segment| segment.row.service_id.get()))
@@ -207,27 +202,39 @@ async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Ve
         .bind(column(&segments, |segment| segment.row.busy_to.seconds()))
         .bind(column(&segments, |segment| segment.row.price_tiyn))
         .bind(column(&segments, |segment| segment.draft.is_overbooked()))
+        .bind(column(drafts, |draft| i64::try_from(draft.segments.len()).unwrap_or(i64::MAX)))
+        .bind(column(drafts, |draft| draft.name()))
+        .bind(column(drafts, |draft| draft.search.as_deref()))
+        .bind(column(drafts, |draft| draft.chosen.map(Language::as_str)))
+        .bind(column(drafts, |draft| draft.guessed.map(Language::as_str)))
+        .bind(column(drafts, |draft| draft.origin.actor))
+        .bind(column(drafts, |draft| draft.origin.actor_id))
+        .bind(column(drafts, |draft| draft.origin.request_id.as_deref()))
+        .bind(column(drafts, |draft| draft.origin.address.as_deref()))
+        .bind(column(drafts, |draft| draft.booking.state.as_str()))
+        .bind(column(drafts, |draft| draft.booking.starts_at.seconds()))
+        .bind(column(drafts, |draft| draft.booking.ends_at.seconds()))
+        .bind(column(drafts, |draft| draft.booking.wall_start.to_string()))
+        .bind(column(drafts, |draft| draft.booking.zone.name()))
+        .bind(column(drafts, |draft| draft.booking.price_tiyn))
+        .bind(column(drafts, |draft| draft.booking.language.as_str()))
+        .bind(column(drafts, |draft| draft.booking.notes.as_str()))
+        .bind(column(drafts, |draft| draft.origin.source))
+        .bind(column(drafts, |draft| draft.due_at.map(Timestamp::seconds)))
+        .bind(column(drafts, |draft| remark(draft)))
+        .bind(column(drafts, |draft| draft.link.map(Vec::from)))
+        .bind(column(drafts, |draft| draft.agrees().then_some(FORM_VERSION)))
+        .bind(column(drafts, |draft| draft.origin.impersonator.map(UserId::get)))
+        .bind(column(drafts, |draft| draft.audit()))
+        .bind(column(drafts, |draft| state(draft)))
+        .bind(column(drafts, |draft| draft.is_stopped.then_some(OPTED_OUT)))
         .bind(column(&messages, |message| message.number))
         .bind(column(&messages, |message| message.row.kind))
         .bind(column(&messages, |message| message.row.dedup_key.as_str()))
         .bind(column(&messages, |message| message.row.wa_message_id.as_str()))
         .bind(column(&messages, |message| message.row.text.as_str()))
         .bind(column(&messages, |message| message.row.due_at.seconds()))
-        .bind(column(&messages, |message| message.row.expires_at.seconds()))
-        .bind(column(drafts, |draft| draft.assumed.client.is_none()))
-        .bind(column(drafts, |draft| draft.search.as_deref()))
-        .bind(column(drafts, |draft| state(draft)))
-        .bind(column(drafts, |draft| draft.is_stopped.then_some(OPTED_OUT)))
-        .bind(column(drafts, |draft| most_active(draft)))
-        .bind(column(drafts, |draft| draft.booking.client_id.map(ClientId::get)))
-        .bind(column(drafts, |draft| draft.due_at.map(Timestamp::seconds)))
-        .bind(column(drafts, |draft| draft.link.map(Vec::from)))
-        .bind(column(drafts, |draft| draft.origin.impersonator.map(UserId::get)))
-        .bind(column(drafts, |draft| draft.origin.address.as_deref()))
-        .bind(column(drafts, |draft| draft.origin.request_id.as_deref()))
-        .bind(column(drafts, |draft| draft.audit()))
-        .bind(column(drafts, |draft| draft.agrees().then_some(FORM_VERSION)))
-        .bind(column(drafts, |draft| draft.guessed.map(Language::as_str)));
+        .bind(column(&messages, |message| message.row.expires_at.seconds()));
     let outcome = |(id, client_id, is_so): (Option<BookingId>, Option<ClientId>, bool)| match id {
         Some(id) => Outcome::Booked { id, client_id },
         None if is_so => Outcome::Taken,
@@ -238,7 +245,7 @@ async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Ve
 
 /// A part of a draft; the drafts are numbered from 1.
 struct Part<'d, T> {
-    number: i64,
+    number: i32,
     draft: &'d Draft,
     row: &'d T,
 }

@@ -19,15 +19,14 @@ create trigger masters_stay before delete on masters for each row execute functi
 create trigger services_stay before delete on services for each row execute function row_stays();
 create trigger clients_stay before delete on clients for each row execute function row_stays();
 
--- Looked up one by one: for `not exists` the planner may read the whole table at once instead.
 create function booking_segments_refer() returns trigger language plpgsql as $$
 begin
     if exists (
         select from fresh
-        where (select m.id from masters m where m.id = fresh.master_id and m.business_id = fresh.business_id) is null
-            or (select s.id from services s where s.id = fresh.service_id and s.business_id = fresh.business_id) is null
-            or fresh.booking_id is not null and (
-                select b.id from bookings b where b.id = fresh.booking_id and b.business_id = fresh.business_id) is null
+        where not exists (select from masters m where m.id = fresh.master_id and m.business_id = fresh.business_id)
+            or not exists (select from services s where s.id = fresh.service_id and s.business_id = fresh.business_id)
+            or fresh.booking_id is not null and not exists (
+                select from bookings b where b.id = fresh.booking_id and b.business_id = fresh.business_id)
     ) then
         raise foreign_key_violation using message = 'a segment names a visit, master or service that its business lacks';
     end if;
@@ -42,8 +41,8 @@ create function bookings_refer() returns trigger language plpgsql as $$
 begin
     if exists (
         select from fresh
-        where fresh.client_id is not null and (
-            select c.id from clients c where c.id = fresh.client_id and c.business_id = fresh.business_id) is null
+        where fresh.client_id is not null and not exists (
+            select from clients c where c.id = fresh.client_id and c.business_id = fresh.business_id)
     ) then
         raise foreign_key_violation using message = 'a visit names a client that its business lacks';
     end if;
@@ -58,8 +57,8 @@ create function outbox_refer() returns trigger language plpgsql as $$
 begin
     if exists (
         select from fresh
-        where fresh.booking_id is not null and (
-            select b.id from bookings b where b.id = fresh.booking_id and b.business_id = fresh.business_id) is null
+        where fresh.booking_id is not null and not exists (
+            select from bookings b where b.id = fresh.booking_id and b.business_id = fresh.business_id)
     ) then
         raise foreign_key_violation using message = 'a message names a visit that its business lacks';
     end if;

@@ -1,0 +1,1 @@
+-- Nothing: what this step changes is how PostgreSQL keeps the same rules and finds the same rows.
