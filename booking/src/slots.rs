@@ -17,6 +17,7 @@
 
 mod gapless;
 mod roster;
+mod serving;
 mod visit;
 
 use db::Connection;
@@ -196,7 +197,7 @@ pub(crate) async fn free_of(
     if to > last_of(from, most) {
         return Err(OfferError::Dates { most });
     }
-    Ok(within(&roster, grid, now, (from, to), audience))
+    within(roster, grid, now, (from, to), audience).await
 }
 
 /// What is free at one time.
@@ -284,7 +285,7 @@ pub(crate) async fn nearest(
     let now = platform.clock.now();
     let roster = Roster::load(connection, business, Wanted::Visit(parts), grid, (from, to), now, moved).await?;
     let to = to.min(last_of(from, most_days(&roster)));
-    let free = within(&roster, grid, now, (from, to), Audience::Public);
+    let free = within(roster, grid, now, (from, to), Audience::Public).await?;
     let mut slots: Vec<Slot> = free.into_iter().map(|free| free.slot).collect();
     slots.sort_by_key(|slot| (slot.at.since(wanted).saturating_abs(), slot.at));
     slots.truncate(ALTERNATIVES);
@@ -303,13 +304,25 @@ fn last_of(from: Date, days: i32) -> Date {
     from.saturating_add(Span::new().days(days - 1))
 }
 
-fn within(roster: &Roster, grid: Grid, now: Timestamp, dates: (Date, Date), audience: Audience) -> Vec<Free> {
+async fn within(
+    roster: Roster,
+    grid: Grid,
+    now: Timestamp,
+    dates: (Date, Date),
+    audience: Audience,
+) -> Result<Vec<Free>, OfferError> {
     let (notice, horizon_days) = match audience {
         Audience::Public => roster.rules(),
         Audience::Staff => (0, u32::MAX),
     };
     let latest = now.plus(i64::from(horizon_days).saturating_mul(86_400));
-    roster.free(grid, dates, (now.plus(notice.max(1)), latest))
+    let instants = (now.plus(notice.max(1)), latest);
+    if roster.parts.len() == 1 {
+        return Ok(roster.free(grid, dates, instants));
+    }
+    // Many parts, masters and days take a while, which nobody else is to wait for.
+    let task = tokio::task::spawn_blocking(move || roster.free(grid, dates, instants));
+    Ok(task.await.map_err(|_stopped| StoreError::from(db::Error::Lost))?)
 }
 
 /// Whether there are as many parts as a visit may have, with pauses that it may have.

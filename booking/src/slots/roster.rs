@@ -20,6 +20,7 @@ use crate::id::{BookingId, BusinessId, MasterId};
 use crate::master::{self, Offer};
 use crate::platform::Platform;
 use crate::schedule;
+use crate::slots::serving::Serving;
 use crate::slots::visit::Visit;
 use crate::slots::{Free, Grid, Item, Moved, OfferError, Part, Wanted, gapless, why_not};
 use crate::store::StoreError;
@@ -143,10 +144,15 @@ impl Roster {
         // Stable: of those who are free at one time the order stays.
         found.sort_by_key(|(slot, _)| slot.at);
         let mut free: Vec<Free> = Vec::with_capacity(found.len());
+        let mut serving = (dates.0, Serving::new(self));
         for of_time in found.chunk_by(|(one, _), (next, _)| one.at == next.at) {
             let Some((slot, _)) = of_time.first() else { continue };
             let masters: Vec<MasterId> = of_time.iter().map(|(_, master_id)| *master_id).collect();
-            let masters = if self.parts.len() == 1 { vec![masters] } else { self.serving(slot.at, &masters) };
+            let date = slot.wall.date();
+            if date != serving.0 {
+                serving = (date, Serving::new(self));
+            }
+            let masters = if self.parts.len() == 1 { vec![masters] } else { serving.1.at(slot.at, &masters) };
             if masters.iter().all(|of_part| !of_part.is_empty()) {
                 free.push(Free { slot: *slot, masters });
             }
@@ -177,31 +183,6 @@ impl Roster {
                 && choice.offer.as_ref().is_some_and(|offer| offer.service_id == item.service_id)
         };
         self.kept.iter().any(serves)
-    }
-
-    /// For each part those who serve it in a visit that fits, if it begins at `start` with one of `first`.
-    fn serving(&self, start: Timestamp, first: &[MasterId]) -> Vec<Vec<MasterId>> {
-        let mut search = Search::new(self, start);
-        let mut serving = Vec::with_capacity(self.parts.len());
-        let mut offsets = BTreeSet::from([0]);
-        for (index, part) in self.parts.iter().enumerate() {
-            let (mut masters, mut next) = (Vec::new(), BTreeSet::new());
-            for choice in &part.choices {
-                let mut serves = false;
-                for offset in &offsets {
-                    if (index > 0 || first.contains(&choice.master_id)) && search.fits(index, choice, *offset) {
-                        serves = true;
-                        next.insert(self.next_offset(index, choice, *offset));
-                    }
-                }
-                if serves {
-                    masters.push(choice.master_id);
-                }
-            }
-            serving.push(masters);
-            offsets = next;
-        }
-        serving
     }
 
     /// Up to `limit` visits that are free at `start`: those first in which the fewest parts change their masters, then

@@ -263,15 +263,34 @@ fn bounds(days: i32, step_minutes: u16) -> Bounds {
     }
 }
 
+/// At how many instants parts are looked at to find the times on the grid of so many days.
+fn looked_at_on_grid(roster: &Roster, days: i32, step_minutes: u16) -> usize {
+    let masters: Vec<MasterId> = roster.calendars.keys().copied().collect();
+    let of_date = |day: i32| {
+        let mut serving = Serving::new(roster);
+        let date = DAY.saturating_add(Span::new().days(day));
+        let slots = roster.calendars[&masters[0]].grid(Bounds { from: date, to: date, ..bounds(1, step_minutes) });
+        for slot in slots {
+            serving.at(slot.at, &masters);
+        }
+        serving.looked_at()
+    };
+    (0..days).map(of_date).sum()
+}
+
 /// Many masters who each take a time of their own make many thousand ways through a day, and no more minutes of it.
 #[test]
 fn however_many_ways_lead_through_a_day_each_minute_is_looked_at_once_for_each_part() {
-    let looked_at = gapless::looked_at(&salon(8, 6, 2, 1), bounds(2, 5));
+    let without_gaps = |vary, days, step| gapless::looked_at(&salon(8, 6, days, vary), bounds(days, step));
+    let on_grid = |vary, days, step| looked_at_on_grid(&salon(8, 6, days, vary), days, step);
     // From the opening at 9:00 to the closing at 21:00, and the end of what begins before that.
-    assert!((1..=2 * 6 * (720 + 60)).contains(&looked_at), "{looked_at}");
+    for looked_at in [without_gaps(1, 2, 5), on_grid(1, 2, 5)] {
+        assert!((1..=2 * 6 * (720 + 60)).contains(&looked_at), "{looked_at}");
+    }
     // Twice the days, twice the work.
-    let of = |days| gapless::looked_at(&salon(8, 6, days, 0), bounds(days, 30));
-    assert!(of(4) <= 2 * of(2) + 60, "{} after {}", of(4), of(2));
+    for [two, four] in [[without_gaps(0, 2, 30), without_gaps(0, 4, 30)], [on_grid(0, 2, 30), on_grid(0, 4, 30)]] {
+        assert!(four <= 2 * two + 60, "{four} after {two}");
+    }
 }
 
 #[test]
