@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::business::Business;
 use crate::id::{ApiKeyId, BusinessId, ClientId, MasterId, UserId};
+use crate::idempotency::Ticket;
 use crate::phone::Phone;
 use crate::settings::Switches;
 use crate::user::Role;
@@ -35,13 +36,15 @@ pub struct Origin {
     pub address: Option<IpAddr>,
     /// The request's id in the logs.
     pub request_id: Option<String>,
+    /// Under which key they act, if they may repeat the request: what is recorded is done once under it.
+    pub ticket: Option<Ticket>,
 }
 
 impl Origin {
     /// The program itself.
     #[must_use]
     pub const fn system() -> Self {
-        Self { who: Who::System, address: None, request_id: None }
+        Self { who: Who::System, address: None, request_id: None, ticket: None }
     }
 }
 

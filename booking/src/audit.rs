@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::access::{Origin, Who};
 use crate::clock::Timestamp;
 use crate::id::{BusinessId, UserId};
+use crate::idempotency;
 use crate::store::{StoreError, text_enum};
 
 /// What was changed.
@@ -27,9 +28,11 @@ pub struct Change<'a> {
 
 /// Writes a change down, in its own transaction. No business is the operator's doing.
 ///
+/// Whoever acts under a key does what they do once: the change is noted beside it.
+///
 /// # Errors
 ///
-/// [`StoreError`].
+/// [`StoreError`]: [`StoreError::DoneBefore`] under a key whose request was done before. The transaction is to be dropped.
 pub async fn record(
     connection: &mut Connection,
     business_id: Option<BusinessId>,
@@ -37,6 +40,9 @@ pub async fn record(
     change: &Change<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    if let Some(ticket) = &origin.ticket {
+        idempotency::note_done(connection, ticket, change.entity_id).await?;
+    }
     let (actor, actor_id, impersonator) = match origin.who {
         Who::User { id, impersonator } => ("user", Some(id.get()), impersonator),
         Who::Client(id) => ("client", Some(id.get()), None),

@@ -9,7 +9,8 @@
 //! Keys and requests are kept as hashes, and an answer as the caller sealed it. A process that dies between acting and
 //! finishing leaves a key under way, which is free again after [`ABANDONED_AFTER`] seconds: the request then acts once
 //! more. What guards its effect against doubles is the schema, as for visits, or [`note_made`]: what was made stands
-//! beside the key in the transaction that made it, and who comes next under the key is told of it.
+//! beside the key in the transaction that made it, and who comes next under the key is told of it. Everything that the
+//! [audit log](crate::audit) keeps is noted by it.
 
 use db::{Connection, Db};
 use sha2::{Digest, Sha256};
@@ -143,6 +144,33 @@ pub async fn note_made(connection: &mut Connection, ticket: &Ticket, id: i64) ->
         id.to_be_bytes().as_slice(),
     )?;
     Ok(noted > 0)
+}
+
+/// The same for a request that cannot answer with what was made before it: that is an error here. A request may note
+/// several things; the first is kept.
+///
+/// # Errors
+///
+/// [`StoreError::DoneBefore`]; [`db::Error::Busy`] when whoever acts was taken for dead, and somebody else acts.
+pub(crate) async fn note_done(connection: &mut Connection, ticket: &Ticket, id: i64) -> Result<(), StoreError> {
+    if ticket.made().is_some() {
+        return Err(StoreError::DoneBefore);
+    }
+    let is_theirs = note_made(connection, ticket, id).await? || is_held(connection, ticket).await?;
+    if is_theirs { Ok(()) } else { Err(db::Error::Busy { source: None }.into()) }
+}
+
+/// Whether the key is still that of whoever has this ticket.
+async fn is_held(connection: &mut Connection, ticket: &Ticket) -> Result<bool, StoreError> {
+    let held = db::fetch_optional!(
+        connection,
+        (i64,),
+        "select created_at from idempotency_keys where scope = $1 and key_hash = $2 and created_at = $3",
+        ticket.scope.as_str(),
+        ticket.key_hash.as_slice(),
+        ticket.since,
+    )?;
+    Ok(held.is_some())
 }
 
 fn read_made(kept: &[u8]) -> Result<i64, StoreError> {

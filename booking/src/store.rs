@@ -17,6 +17,9 @@ pub enum StoreError {
         /// The rule, in a few words without the row's data.
         rule: &'static str,
     },
+    /// A request under the same key did this before its process died; its answer is lost.
+    #[error("this was done before under the same key, and the answer is lost")]
+    DoneBefore,
 }
 
 impl StoreError {
@@ -25,7 +28,7 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) => error.is_transient(),
-            Self::Row { .. } => false,
+            Self::Row { .. } | Self::DoneBefore => false,
         }
     }
 
@@ -34,7 +37,7 @@ impl StoreError {
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Database(error) => error.constraint(),
-            Self::Row { .. } => None,
+            Self::Row { .. } | Self::DoneBefore => None,
         }
     }
 }

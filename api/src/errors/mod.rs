@@ -42,7 +42,9 @@ pub fn name(field: impl Into<String>, error: NameError) -> ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        if error.is_transient() {
+        if matches!(error, StoreError::DoneBefore) {
+            Self::new(ProblemKind::DoneBefore)
+        } else if error.is_transient() {
             Self::caused(ProblemKind::Unavailable, &error).with_retry_after(1)
         } else {
             Self::caused(ProblemKind::Internal, &error)

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
-use booking::access::{Origin, Who};
+use booking::access::Origin;
 use booking::language::Language;
 use scheduler::settings::Network;
 use tracing::Instrument;
@@ -39,7 +39,7 @@ impl RequestContext {
     /// From where a change comes, for the audit log; who acts is for the caller to fill in.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        Origin { who: Who::System, address: Some(self.client), request_id: Some(self.id.clone()) }
+        Origin { address: Some(self.client), request_id: Some(self.id.clone()), ..Origin::system() }
     }
 }
 

@@ -80,13 +80,13 @@ fn parameter() -> Parameter {
             "Any text of the client's choice, such as a UUID. A repetition with the same key and body within 24 hours \
              creates nothing and gets the first answer again, with `Idempotency-Replayed: true`; with another body, or \
              after the rights of whoever asks have changed, it is refused (422). While the first is under way, the \
-             answer is 409 with `Retry-After`.",
+             answer is 409 with `Retry-After`; `done-before` says that it was carried out and its answer lost.",
         ))
         .schema(Some(text))
         .build()
 }
 
-/// What a request acts under, if it has a key: for those whose effect nothing else guards against doubles.
+/// What a request acts under, if it has a key: for those who can answer with what was made under it before.
 #[derive(Debug, Clone, Default)]
 pub struct UnderKey(pub Option<Ticket>);
 
@@ -94,7 +94,14 @@ impl<S: Send + Sync> FromRequestParts<S> for UnderKey {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().cloned().unwrap_or_default())
+        Ok(Self::of(parts))
+    }
+}
+
+impl UnderKey {
+    /// That of the request with these parts.
+    pub(crate) fn of(parts: &Parts) -> Self {
+        parts.extensions.get().cloned().unwrap_or_default()
     }
 }
 

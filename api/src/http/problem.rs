@@ -237,6 +237,8 @@ problem_kinds! {
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused";
     /// The first request with this `Idempotency-Key` is not finished yet.
     RequestUnderWay = CONFLICT "request-under-way";
+    /// A request with this `Idempotency-Key` was carried out, but its answer was lost.
+    DoneBefore = CONFLICT "done-before";
     /// The client address is over its limit.
     TooManyRequests = TOO_MANY_REQUESTS "too-many-requests";
     /// Too many logins failed.

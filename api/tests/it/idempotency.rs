@@ -207,6 +207,41 @@ async fn what_a_process_made_before_it_died_is_answered_and_not_made_again() {
 }
 
 #[tokio::test]
+async fn what_was_made_before_a_death_and_cannot_be_told_again_is_not_made_again() {
+    let service = json!({ "name": { "ru": "Уход" }, "price_tiyn": 100, "duration_minutes": 30 });
+    let invitation = json!({ "phone": "87001112233", "role": "MANAGER" });
+    let key = json!({ "name": "site", "scopes": ["bookings:write"] });
+    let time_off = json!({ "master_id": 1, "from": "2026-02-16", "to": "2026-02-17" });
+    for (path, form, rows) in [
+        ("services", service, "select count(*) from services"),
+        ("masters", json!({ "full_name": "Дана" }), "select count(*) from masters"),
+        ("clients", json!({ "name": "Дана" }), "select count(*) from clients"),
+        ("invitations", invitation, "select count(*) from invitations"),
+        ("api-keys", key, "select count(*) from api_keys"),
+        ("time-off", time_off, "select count(*) from time_off"),
+    ] {
+        let api = TestApi::start().await;
+        let path = format!("/api/v1/{path}");
+        let owner = api.login(demo::OWNER).await;
+        let count = async || {
+            let mut connection = api.platform.db.read().await.expect("database");
+            db::fetch_one!(&mut connection, (i64,), rows).expect("a count").0
+        };
+        let before = count().await;
+        let made = post_as(&api, &owner, &path, &form).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+        assert_eq!(count().await, before + 1, "{path}");
+        run_sql(&api, DIED).await;
+        for _ in 0..2 {
+            api.clock.fetch_add(61_000, std::sync::atomic::Ordering::Relaxed);
+            let again = post_as(&api, &owner, &path, &form).await;
+            assert_eq!((again.status, &again.body["code"]), (StatusCode::CONFLICT, &json!("done-before")), "{again:?}");
+        }
+        assert_eq!(count().await, before + 1, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn businesses_do_not_share_keys_and_what_is_no_creation_takes_none() {
     let api = TestApi::start().await;
     let made = post(&api, "same", &visit("2026-01-13T14:00:00")).await;

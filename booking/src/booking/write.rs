@@ -186,7 +186,7 @@ impl Draft {
 
 impl From<Source<'_>> for Origin {
     fn from(source: Source<'_>) -> Self {
-        let access::Origin { who, address, request_id } = source.origin();
+        let access::Origin { who, address, request_id, ticket: _ } = source.origin();
         let (source, actor, remark) = match source {
             Source::Public { hold, .. } => ("public", Actor::Client, hold.map(|_| Remark::Held)),
             Source::Staff { overbook, .. } => ("staff", Actor::from(*who), overbook.then_some(Remark::Overbooked)),

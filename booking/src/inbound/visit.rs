@@ -126,5 +126,5 @@ impl Understood<'_> {
 /// Who wrote: the client of the visit.
 fn client(booking: &Booking) -> Origin {
     let who = booking.client_id.map_or(Who::System, Who::Client);
-    Origin { who, address: None, request_id: None }
+    Origin { who, ..Origin::system() }
 }

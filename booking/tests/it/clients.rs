@@ -25,7 +25,8 @@ const BY_CHAT: Evidence<'static> =
 pub(crate) fn access(salon: &Salon, role: Role, master_id: Option<MasterId>) -> Access {
     let sees = if role == Role::Master { Switches::NONE } else { Switches::ALL };
     let who = Who::User { id: UserId::new(2), impersonator: None };
-    let origin = Origin { who, address: "10.0.0.7".parse().ok(), request_id: Some("r1".to_owned()) };
+    let origin =
+        Origin { who, address: "10.0.0.7".parse().ok(), request_id: Some("r1".to_owned()), ..Origin::system() };
     Access { business_id: salon.business.id, origin, role, master_id, sees }
 }
 

@@ -1,9 +1,12 @@
 //! Requests that are repeated.
 
+use booking::access::Origin;
+use booking::audit::{self, Change};
 use booking::clock::Timestamp;
 use booking::idempotency::{
     ABANDONED_AFTER, Begin, KEPT_FOR, Key, SWEPT_AT_ONCE, Ticket, begin, finish, forget, note_made,
 };
+use booking::store::StoreError;
 use db::Db;
 use db::testing::on_each;
 
@@ -89,6 +92,41 @@ async fn what_a_request_made_before_it_died_is_told_to_who_acts_next() {
         }
         let Begin::Act(new) = begin(&db, KEY, b"another", later.plus(2 * KEPT_FOR)).await.unwrap() else { panic!() };
         assert_eq!(new.made(), None, "a day later it is another request");
+    })
+    .await;
+}
+
+async fn record(db: &Db, ticket: &Ticket, ids: &[i64]) -> Result<(), StoreError> {
+    let origin = Origin { ticket: Some(ticket.clone()), ..Origin::system() };
+    let mut tx = db.begin().await.unwrap();
+    for id in ids {
+        let change = Change { entity: "service", entity_id: *id, action: "create", old: None, new: None };
+        audit::record(&mut tx, None, &origin, &change, NOW).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+#[tokio::test]
+async fn what_is_recorded_under_a_key_is_done_once() {
+    on_each(async |db| {
+        Salon::open(&db).await;
+        let Begin::Act(slow) = begin(&db, KEY, b"request", NOW).await.unwrap() else { panic!() };
+        let Begin::Act(died) = begin(&db, KEY, b"request", NOW.plus(ABANDONED_AFTER)).await.unwrap() else { panic!() };
+        let taken_for_dead = record(&db, &slow, &[6]).await;
+        assert!(matches!(taken_for_dead, Err(StoreError::Database(db::Error::Busy { .. }))), "{taken_for_dead:?}");
+        record(&db, &died, &[7, 8]).await.unwrap();
+        let later = NOW.plus(2 * ABANDONED_AFTER);
+        let Begin::Act(next) = begin(&db, KEY, b"request", later).await.unwrap() else { panic!() };
+        assert_eq!(next.made(), Some(7), "the first");
+        assert!(matches!(record(&db, &next, &[9]).await, Err(StoreError::DoneBefore)));
+        assert!(matches!(record(&db, &died, &[9]).await, Err(StoreError::Database(db::Error::Busy { .. }))));
+        let mut connection = db.read().await.unwrap();
+        let noted = db::fetch_all!(
+            &mut connection,
+            (i64,),
+            "select entity_id from audit_log where entity = 'service' and business_id is null order by id"
+        );
+        assert_eq!(noted.unwrap(), [(7,), (8,)]);
     })
     .await;
 }

@@ -48,7 +48,7 @@ async fn open(db: &Db) -> Salon {
 }
 
 fn access(business_id: BusinessId, user: &User) -> Access {
-    let origin = Origin { who: Who::User { id: user.id, impersonator: None }, address: None, request_id: None };
+    let origin = Origin { who: Who::User { id: user.id, impersonator: None }, ..Origin::system() };
     Access { business_id, origin, role: user.role, master_id: None, sees: Switches::ALL }
 }
 
@@ -482,7 +482,7 @@ async fn the_operator_closes_opens_and_extends_and_is_seen_doing_it() {
         let platform = &salon.platform;
         let (admin, _) = login(platform, demo::ADMIN.0, demo::ADMIN.1).await.unwrap();
         let who = Who::User { id: admin.id, impersonator: None };
-        let origin = Origin { who, address: None, request_id: None };
+        let origin = Origin { who, ..Origin::system() };
         let owner = user::register(platform, &crate::people::FORM).await.unwrap();
         let id = owner.business_id.unwrap();
         let reason = "проверка".parse().unwrap();
