@@ -10,10 +10,10 @@ FROM rust AS build
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --no-default-features -p api -p scheduler \
+    cargo build --profile dist --locked --no-default-features -p api -p scheduler \
     && mkdir -p /out/bin /out/data \
-    && strip --strip-debug -o /out/bin/api target/release/api \
-    && strip --strip-debug -o /out/bin/scheduler target/release/scheduler
+    && strip --strip-debug -o /out/bin/api target/dist/api \
+    && strip --strip-debug -o /out/bin/scheduler target/dist/scheduler
 
 # Whose work is in the programs, with the licences' texts: whoever hands the image on has to hand these on too.
 FROM rust AS notices

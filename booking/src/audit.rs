@@ -32,7 +32,7 @@ pub struct Change<'a> {
 ///
 /// # Errors
 ///
-/// [`StoreError`]: [`StoreError::DoneBefore`] under a key whose request was done before. The transaction is to be dropped.
+/// [`StoreError`]: [`StoreError::DoneBefore`] under a key whose request was done before; the transaction is to be dropped.
 pub async fn record(
     connection: &mut Connection,
     business_id: Option<BusinessId>,

@@ -65,10 +65,10 @@ pub struct Options {
 /// When a program cannot be built or started, or answers a booking with anything but a booking.
 pub async fn run(options: &Options, workspace: &Path) -> anyhow::Result<bool> {
     let peers = workspace.join("benches/peers");
-    build::build(workspace, &["--release", "-p", "api", "--bin", "api"])?;
+    build::build(workspace, &["--profile", "dist", "-p", "api", "--bin", "api"])?;
     build::build(&peers, &["--release", "-p", "api-axum"])?;
     let programs = Programs {
-        ours: build::target_directory(workspace)?.join("release/api"),
+        ours: build::target_directory(workspace)?.join("dist/api"),
         axum: build::target_directory(&peers)?.join("release/api-axum"),
         fastapi: match (options.only, &options.python) {
             (Some(Engine::Sqlite), _) => Err("it is for PostgreSQL".to_owned()),
