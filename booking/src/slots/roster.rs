@@ -144,17 +144,15 @@ impl Roster {
         // Stable: of those who are free at one time the order stays.
         found.sort_by_key(|(slot, _)| slot.at);
         let mut free: Vec<Free> = Vec::with_capacity(found.len());
-        let mut serving = (dates.0, Serving::new(self));
-        for of_time in found.chunk_by(|(one, _), (next, _)| one.at == next.at) {
-            let Some((slot, _)) = of_time.first() else { continue };
-            let masters: Vec<MasterId> = of_time.iter().map(|(_, master_id)| *master_id).collect();
-            let date = slot.wall.date();
-            if date != serving.0 {
-                serving = (date, Serving::new(self));
-            }
-            let masters = if self.parts.len() == 1 { vec![masters] } else { serving.1.at(slot.at, &masters) };
-            if masters.iter().all(|of_part| !of_part.is_empty()) {
-                free.push(Free { slot: *slot, masters });
+        for of_date in found.chunk_by(|(one, _), (next, _)| one.wall.date() == next.wall.date()) {
+            let mut serving = Serving::new(self);
+            for of_time in of_date.chunk_by(|(one, _), (next, _)| one.at == next.at) {
+                let Some((slot, _)) = of_time.first() else { continue };
+                let masters: Vec<MasterId> = of_time.iter().map(|(_, master_id)| *master_id).collect();
+                let masters = if self.parts.len() == 1 { vec![masters] } else { serving.at(slot.at, &masters) };
+                if masters.iter().all(|of_part| !of_part.is_empty()) {
+                    free.push(Free { slot: *slot, masters });
+                }
             }
         }
         free
