@@ -17,7 +17,7 @@ use crate::business::Business;
 use crate::clock::Timestamp;
 use crate::direct::{MessageText, signed};
 use crate::id::{BulkId, BusinessId, MessageId};
-use crate::idempotency::{self, Ticket};
+use crate::idempotency::Ticket;
 use crate::language::Language;
 use crate::name::Name;
 use crate::outbox::MessageState;
@@ -126,7 +126,7 @@ from_store!(BulkError);
 /// Plans a text for many.
 ///
 /// Once its list is written, it is planned whatever happens: what is not planned here is planned by whoever [keeps
-/// time](crate::timekeeping), and counts as planned. A request that is repeated after a death, with its `ticket`, finds
+/// time](crate::timekeeping), and counts as planned. A request that is repeated after a death, with its ticket, finds
 /// the job that it has made.
 ///
 /// # Errors
@@ -138,11 +138,10 @@ pub async fn create(
     business: &Business,
     recipients: &Recipients,
     text: &MessageText,
-    ticket: Option<&Ticket>,
 ) -> Result<Bulk, BulkError> {
-    let id = match ticket.and_then(Ticket::made) {
+    let id = match access.origin.ticket.as_ref().and_then(Ticket::made) {
         Some(id) => BulkId::new(id),
-        None => enlist(platform, access, business, recipients, text, ticket).await?,
+        None => enlist(platform, access, business, recipients, text).await?,
     };
     if let Err(error) = planning::plan_all(platform, business, id).await {
         tracing::warn!(business.id = %business.id, bulk.id = %id, "a text for many is planned later: {error}");
@@ -150,7 +149,7 @@ pub async fn create(
     find(&mut platform.db.read().await?, business.id, id).await
 }
 
-/// Writes down a text for many and its list, and under which `ticket` it was asked for, in one short transaction;
+/// Writes down a text for many and its list, and under which ticket it was asked for, in one short transaction;
 /// [`plan_next`] plans its messages.
 ///
 /// # Errors
@@ -162,7 +161,6 @@ pub async fn enlist(
     business: &Business,
     recipients: &Recipients,
     text: &MessageText,
-    ticket: Option<&Ticket>,
 ) -> Result<BulkId, BulkError> {
     if !access.runs_business() {
         return Err(BulkError::NotAllowed);
@@ -189,11 +187,6 @@ pub async fn enlist(
         text.as_str(),
         now,
     )?;
-    if let Some(ticket) = ticket
-        && !idempotency::note_made(&mut tx, ticket, id.get()).await?
-    {
-        return Err(db::Error::Busy { source: None }.into());
-    }
     planning::list(&mut tx, business.id, id, &given).await?;
     planning::offer(&mut tx, business.id, id).await?;
     let change = Change {

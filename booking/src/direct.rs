@@ -196,10 +196,8 @@ async fn write(
     let mut tx = platform.db.begin().await?;
     let planned = outbox::plan(&mut tx, &message, &platform.entropy, now).await?;
     let id = planned.ok_or(StoreError::Row { table: "outbox", id: 0, rule: "random keys differ" })?;
-    if let Some(ticket) = ticket
-        && !idempotency::note_made(&mut tx, ticket, id.get()).await?
-    {
-        return Err(db::Error::Busy { source: None }.into());
+    if let Some(ticket) = ticket {
+        idempotency::note_done(&mut tx, ticket, id.get()).await?;
     }
     tx.commit().await?;
     platform.outbox.ring();

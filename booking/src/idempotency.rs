@@ -146,8 +146,8 @@ pub async fn note_made(connection: &mut Connection, ticket: &Ticket, id: i64) ->
     Ok(noted > 0)
 }
 
-/// The same for a request that cannot answer with what was made before it: that is an error here. A request may note
-/// several things; the first is kept.
+/// [`note_made`] for whoever makes something. That something was made before is an error: who can answer with it asks
+/// [`Ticket::made`] first. A request may note several things; the first is kept.
 ///
 /// # Errors
 ///

@@ -24,7 +24,6 @@ pub use self::scope::{
     MessagesWrite, People, SettingsRead,
 };
 use crate::http::context::RequestContext;
-use crate::http::idempotency::UnderKey;
 use crate::http::problem::{ApiError, ProblemKind};
 use crate::http::token::{Bearer, TokenError};
 use crate::state::AppState;
@@ -304,7 +303,7 @@ fn check_state(business: &Business, parts: &Parts, state: &AppState) -> Result<(
 /// From where the request came; who acts is not known yet.
 fn origin(parts: &Parts) -> Origin {
     let origin = parts.extensions.get::<RequestContext>().map_or_else(Origin::system, RequestContext::origin);
-    Origin { ticket: UnderKey::of(parts).0, ..origin }
+    Origin { ticket: parts.extensions.get().cloned(), ..origin }
 }
 
 /// Whom the request's token names. A key names nobody.

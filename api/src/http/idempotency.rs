@@ -4,13 +4,12 @@
 //! document tells of the header on just these, so neither list can forget one.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -86,29 +85,11 @@ fn parameter() -> Parameter {
         .build()
 }
 
-/// What a request acts under, if it has a key: for those who can answer with what was made under it before.
-#[derive(Debug, Clone, Default)]
-pub struct UnderKey(pub Option<Ticket>);
-
-impl<S: Send + Sync> FromRequestParts<S> for UnderKey {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(parts))
-    }
-}
-
-impl UnderKey {
-    /// That of the request with these parts.
-    pub(crate) fn of(parts: &Parts) -> Self {
-        parts.extensions.get().cloned().unwrap_or_default()
-    }
-}
-
 /// Lets a request with an `Idempotency-Key` act once; a repetition within a day gets the first answer again.
 ///
 /// Only success is kept: a request that was refused changed nothing and may be tried again under its key. A request
-/// with a key goes on when its client is gone, so that the client finds the answer when it asks again.
+/// with a key goes on when its client is gone, so that the client finds the answer when it asks again. Its ticket is in
+/// the request's extensions, from where it goes with whoever acts ([`Origin`](booking::access::Origin)).
 ///
 /// # Errors
 ///
@@ -137,7 +118,7 @@ pub async fn once(State(once): State<Once>, request: Request, next: Next) -> Res
     match begun {
         Begin::Act(ticket) => {
             let mut request = Request::from_parts(parts, Body::from(body));
-            request.extensions_mut().insert(UnderKey(Some(ticket.clone())));
+            request.extensions_mut().insert(ticket.clone());
             let acting = async move { once.keep(&ticket, &seal, next.run(request).await).await };
             let acting = tokio::spawn(acting.in_current_span());
             acting.await.map_err(|error| ApiError::caused(ProblemKind::Internal, &error))?

@@ -15,7 +15,6 @@ use crate::authority::{Manager, MessagesRead, MessagesWrite, Tenant};
 use crate::errors;
 use crate::http::context::RequestContext;
 use crate::http::extract::{Json, Query};
-use crate::http::idempotency::UnderKey;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::texts::Texts;
 use crate::input;
@@ -154,13 +153,12 @@ async fn create_bulk(
     State(state): State<AppState>,
     context: RequestContext,
     manager: Manager<MessagesWrite>,
-    UnderKey(ticket): UnderKey,
     Json(form): Json<BulkIn>,
 ) -> Result<(StatusCode, axum::Json<BulkOut>), ApiError> {
     let text: MessageText = form.text.parse()?;
     let recipients = recipients(form.phones, form.clients)?;
     let (access, business) = (&manager.access, &manager.business);
-    let bulk = bulk::create(&state.platform, access, business, &recipients, &text, ticket.as_ref()).await?;
+    let bulk = bulk::create(&state.platform, access, business, &recipients, &text).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(BulkOut::new(bulk, &manager, &state.texts, &context))))
 }
 

@@ -17,7 +17,6 @@ use crate::authority::{BookingsRead, Manager, MessagesRead, MessagesWrite, Tenan
 use crate::errors;
 use crate::http::context::RequestContext;
 use crate::http::extract::{Json, Query};
-use crate::http::idempotency::UnderKey;
 use crate::http::problem::{ApiError, Problem, ProblemKind};
 use crate::http::texts::Texts;
 use crate::state::AppState;
@@ -153,12 +152,12 @@ pub struct MessagesQuery {
 async fn send_message(
     State(platform): State<Platform>,
     manager: Manager<MessagesWrite>,
-    UnderKey(ticket): UnderKey,
     Json(form): Json<MessageIn>,
 ) -> Result<(StatusCode, axum::Json<AcceptedOut>), ApiError> {
     let phone: Phone = form.phone.parse().map_err(|error| errors::phone("phone", error))?;
     let text: MessageText = form.text.parse()?;
-    let id = direct::send(&platform, &manager.business, &phone, &text, ticket.as_ref()).await?;
+    let ticket = manager.access.origin.ticket.as_ref();
+    let id = direct::send(&platform, &manager.business, &phone, &text, ticket).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(AcceptedOut::new(id))))
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use booking::access::Access;
+use booking::access::{Access, Origin};
 use booking::account;
 use booking::bulk::{self, BulkError, Recipients};
 use booking::contact;
 use booking::id::BulkId;
-use booking::idempotency::{ABANDONED_AFTER, Begin, Key, begin};
+use booking::idempotency::{ABANDONED_AFTER, Begin, Key, Ticket, begin};
 use booking::outbox::MessageState;
 use booking::phone::Phone;
 use booking::timekeeping;
@@ -53,7 +53,7 @@ async fn what_a_crash_left_is_planned_by_whoever_keeps_time_and_nobody_twice() {
         let (salon, access, many) = salon(&db, 250).await;
         let Salon { platform, business, .. } = &salon;
         let begun = platform.clock.now();
-        let id = bulk::enlist(platform, &access, business, &many, &"Скидка".parse().unwrap(), None).await.unwrap();
+        let id = bulk::enlist(platform, &access, business, &many, &"Скидка".parse().unwrap()).await.unwrap();
         assert_eq!(bulk::plan_next(platform, business, id, "dies").await.unwrap(), Some(100));
         assert_eq!(count(&db).await, 100);
         // To the owner that is no difference.
@@ -87,8 +87,7 @@ async fn a_number_that_comes_again_in_a_later_part_is_a_duplicate() {
         phones.insert(240, "+7 (777) 100-00-00".to_owned());
         phones.insert(241, "no \u{0} number".to_owned());
         let many = Recipients::Given(phones);
-        let report =
-            bulk::create(&salon.platform, &access, &salon.business, &many, &"Скидка".parse().unwrap(), None).await;
+        let report = bulk::create(&salon.platform, &access, &salon.business, &many, &"Скидка".parse().unwrap()).await;
         let report = report.unwrap();
         assert_eq!(report.messages, [(MessageState::Planned, 250)]);
         assert_eq!(report.skipped, [("duplicate".to_owned(), 1), ("phone-invalid".to_owned(), 1)]);
@@ -102,7 +101,7 @@ async fn what_is_called_off_halfway_is_not_gone_on_with() {
     on_each(async |db| {
         let (salon, access, many) = salon(&db, 250).await;
         let Salon { platform, business, .. } = &salon;
-        let id = bulk::enlist(platform, &access, business, &many, &"Скидка".parse().unwrap(), None).await.unwrap();
+        let id = bulk::enlist(platform, &access, business, &many, &"Скидка".parse().unwrap()).await.unwrap();
         bulk::plan_next(platform, business, id, "dies").await.unwrap();
         let report = bulk::cancel(platform, &access, id).await.unwrap();
         assert_eq!(report.messages, [(MessageState::Cancelled, 100)]);
@@ -121,12 +120,12 @@ async fn two_who_plan_at_once_plan_each_message_once_and_others_book_meanwhile()
         let Salon { platform, business, .. } = &salon;
         let text = "Скидка".parse().unwrap();
         let (report, visit) = tokio::join!(
-            bulk::create(platform, &access, business, &many, &text, None),
+            bulk::create(platform, &access, business, &many, &text),
             salon.book("2026-01-16T10:00:00", "77779990000"),
         );
         visit.unwrap();
         assert_eq!(report.unwrap().messages, [(MessageState::Planned, 250)]);
-        let id = bulk::enlist(platform, &access, business, &many, &text, None).await.unwrap();
+        let id = bulk::enlist(platform, &access, business, &many, &text).await.unwrap();
         let run = async |holder: &'static str| {
             while bulk::plan_next(platform, business, id, holder).await.unwrap().is_some() {}
         };
@@ -147,19 +146,23 @@ async fn a_request_that_died_after_it_wrote_its_list_down_is_gone_on_with() {
             Begin::Act(ticket) => Some(ticket),
             Begin::Replay { .. } | Begin::UnderWay | Begin::Mismatch => None,
         };
+        let under = |ticket: &Ticket| {
+            let origin = Origin { ticket: Some(ticket.clone()), ..access.origin.clone() };
+            Access { origin, ..access.clone() }
+        };
         let first = ticket().await.unwrap();
         // It dies here: the list is written down, a part of it is planned, and nobody has an answer.
-        let id = bulk::enlist(platform, &access, business, &many, &text, Some(&first)).await.unwrap();
+        let id = bulk::enlist(platform, &under(&first), business, &many, &text).await.unwrap();
         bulk::plan_next(platform, business, id, "dies").await.unwrap();
         assert_eq!(ticket().await, None, "it may live yet");
         salon.travel_seconds(ABANDONED_AFTER);
         let second = ticket().await.unwrap();
-        let report = bulk::create(platform, &access, business, &many, &text, Some(&second)).await.unwrap();
+        let report = bulk::create(platform, &under(&second), business, &many, &text).await.unwrap();
         assert_eq!((report.id, report.messages.as_slice()), (id, [(MessageState::Planned, 250)].as_slice()));
         timekeeping::round(platform).await.unwrap();
         assert_eq!((jobs(&db).await, count(&db).await), (1, 250));
         // One that only seemed dead, and comes to it after somebody else has, writes nothing down.
-        let late = bulk::create(platform, &access, business, &many, &text, Some(&first)).await;
+        let late = bulk::create(platform, &under(&first), business, &many, &text).await;
         assert!(matches!(late, Err(BulkError::Store(_))), "{late:?}");
         assert_eq!((jobs(&db).await, count(&db).await), (1, 250));
     })
@@ -219,7 +222,7 @@ async fn plans_until_killed() {
     let Ok(url) = std::env::var(CHILD_URL) else { return };
     let (salon, access, many) = salon(&Db::connect(&url).await.unwrap(), 1_000).await;
     let Salon { platform, business, .. } = &salon;
-    let id = bulk::enlist(platform, &access, business, &many, &"Скидка".parse().unwrap(), None).await.unwrap();
+    let id = bulk::enlist(platform, &access, business, &many, &"Скидка".parse().unwrap()).await.unwrap();
     while bulk::plan_next(platform, business, id, "dies").await.unwrap().is_some() {
         let mut out = std::io::stdout().lock();
         // A closed pipe: the parent is gone.

@@ -267,7 +267,7 @@ async fn nobody_is_written_to_who_neither_wrote_nor_agreed() {
         chat.hear("A", "привет").await;
         let given = ["+7 777 123 45 67", "87771234567", "8 777 555 00 00", "call me"].map(str::to_owned).to_vec();
         let many = Recipients::Given(given);
-        let job = bulk::create(platform, &chat.access(), business, &many, &text, None).await.unwrap();
+        let job = bulk::create(platform, &chat.access(), business, &many, &text).await.unwrap();
         assert_eq!(job.messages, [(MessageState::Planned, 1)]);
         let skipped: Vec<(&str, i64)> = job.skipped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect();
         assert_eq!(skipped, [("duplicate", 1), ("no-consent", 1), ("phone-invalid", 1)]);
@@ -291,8 +291,7 @@ async fn a_text_for_many_can_be_called_off() {
         let Salon { platform, business, .. } = &chat.salon;
         chat.hear("A", "привет").await;
         let many = Recipients::Given(vec![CLIENT.to_owned()]);
-        let job =
-            bulk::create(platform, &chat.access(), business, &many, &"Скидка".parse().unwrap(), None).await.unwrap();
+        let job = bulk::create(platform, &chat.access(), business, &many, &"Скидка".parse().unwrap()).await.unwrap();
         let off = bulk::cancel(platform, &chat.access(), job.id).await.unwrap();
         assert_eq!(off.messages, [(MessageState::Cancelled, 1)]);
         assert!(off.cancelled_at.is_some() && chat.send().await.is_empty());
