@@ -6,7 +6,6 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Executor, PgConnection, Postgres, SqliteConnection};
 
 use crate::error::Error;
-use crate::postgres::Batch;
 use crate::sqlite::{Reader, Writing};
 
 /// One connection of a [`Db`](crate::Db), for the macros of this crate.
@@ -27,8 +26,6 @@ enum Inner {
     SqliteWriter(Writing),
     Postgres(PoolConnection<Postgres>),
     PostgresTransaction(sqlx::Transaction<'static, Postgres>),
-    /// A transaction of one statement.
-    PostgresBatch(Batch),
 }
 
 /// The engine behind a connection, for statements that the macros cannot express.
@@ -62,7 +59,6 @@ impl Connection {
             Inner::SqliteReader(reader) => Engine::Sqlite(reader.connection()?),
             Inner::SqliteWriter(writing) => Engine::Sqlite(writing.connection()?),
             Inner::Postgres(connection) => Engine::Postgres(connection),
-            Inner::PostgresBatch(batch) => Engine::Postgres(batch.connection()?),
             Inner::PostgresTransaction(transaction) => Engine::Postgres(transaction),
         })
     }
@@ -83,10 +79,6 @@ impl Connection {
                 // The pool tests a connection that comes back.
                 Inner::Postgres(_) => {}
                 Inner::PostgresTransaction(_) => self.failed = true,
-                Inner::PostgresBatch(batch) => {
-                    batch.failed(error);
-                    self.failed = true;
-                }
             }
         }
         result
@@ -126,10 +118,6 @@ impl Tx {
         Self { connection: Connection { inner: Inner::PostgresTransaction(transaction), failed: false } }
     }
 
-    pub(crate) fn postgres_batch(batch: Batch) -> Self {
-        Self { connection: Connection { inner: Inner::PostgresBatch(batch), failed: false } }
-    }
-
     /// Makes the transaction durable; when this returns `Ok`, a power cut cannot take it back.
     ///
     /// # Errors
@@ -144,8 +132,7 @@ impl Tx {
         match self.connection.inner {
             Inner::SqliteWriter(writing) => writing.commit().await,
             Inner::PostgresTransaction(transaction) => Ok(transaction.commit().await?),
-            // A statement alone is durable when it was answered.
-            Inner::SqliteReader(_) | Inner::Postgres(_) | Inner::PostgresBatch(_) => Ok(()),
+            Inner::SqliteReader(_) | Inner::Postgres(_) => Ok(()),
         }
     }
 }

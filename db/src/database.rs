@@ -10,7 +10,8 @@ use crate::connection::{Connection, Tx};
 use crate::direct::{Job, Jobs};
 use crate::error::Error;
 use crate::migration::{Component, MigrateError};
-use crate::postgres::{BATCHES, PostgresDb};
+use crate::pipeline::{self, Pipeline};
+use crate::postgres::PostgresDb;
 use crate::sqlite::SqliteDb;
 
 /// How long a caller waits for a connection before [`Error::Busy`] or [`Error::Unavailable`].
@@ -114,21 +115,14 @@ impl Db {
         })
     }
 
-    /// Begins a transaction of one statement that carries the rows of many who wait, done as a whole or not at all.
-    ///
-    /// On PostgreSQL such a statement needs no trips for `begin` and `commit`: it is durable once all of its answer is
-    /// there, so wait for the end of it. A second statement would be a transaction of its own, and dropping undoes
-    /// nothing there. It runs on one of a few connections of its own, whose planner looks rows up by index and never
-    /// reads a table whole. On SQLite it is [`begin`](Self::begin).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`begin`](Self::begin).
-    pub async fn begin_batch(&self) -> Result<Tx, Error> {
-        Ok(match self {
-            Self::Sqlite(sqlite) => Tx::sqlite(sqlite.begin().await?),
-            Self::Postgres(postgres) => Tx::postgres_batch(postgres.begin_batch().await?),
-        })
+    /// The connection to PostgreSQL on which statements for the rows of many follow each other without a pause. None on
+    /// SQLite.
+    #[must_use]
+    pub fn pipeline(&self) -> Option<&Pipeline> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(postgres) => Some(&postgres.pipeline),
+        }
     }
 
     /// Starts a thread that writes jobs to a SQLite file, all that wait with one commit. None on PostgreSQL, and for a
@@ -144,12 +138,12 @@ impl Db {
         }
     }
 
-    /// How many [batches](Self::begin_batch) are worth writing at once: another would only wait.
+    /// How many batches are worth writing at once: another would only wait.
     #[must_use]
     pub fn batches_at_once(&self) -> usize {
         match self {
             Self::Sqlite(_) => 1,
-            Self::Postgres(_) => BATCHES,
+            Self::Postgres(_) => pipeline::DEPTH,
         }
     }
 

@@ -149,6 +149,33 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let source = std::error::Error::source(&error);
+        if let Some(refusal) = error.as_db_error() {
+            let violation = Violation {
+                constraint: refusal.constraint(),
+                message: refusal.message(),
+                table: refusal.table(),
+                column: refusal.column(),
+            };
+            let class = classify_postgres(refusal.code().code(), &violation);
+            // The driver's own text is the same for every refusal, and what it shows besides may be the row's data.
+            return class.with_source(Refusal(refusal.message().to_owned()));
+        }
+        let is_broken =
+            error.is_closed() || source.and_then(|source| source.downcast_ref::<std::io::Error>()).is_some();
+        let class = if is_broken { Class::Unavailable } else { Class::Defect };
+        let text = source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+        class.with_source(Refusal(text))
+    }
+}
+
+/// What a PostgreSQL server said.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refusal(String);
+
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|failure| failure.extended_code);
@@ -189,23 +216,37 @@ impl Class {
 fn classify(error: &dyn DatabaseError) -> Class {
     let code = error.code().unwrap_or_default();
     if let Some(postgres) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-        return classify_postgres(&code, postgres);
+        let violation = Violation {
+            constraint: postgres.constraint(),
+            message: postgres.message(),
+            table: postgres.table(),
+            column: postgres.column(),
+        };
+        return classify_postgres(&code, &violation);
     }
     code.parse().map_or(Class::Defect, |code| classify_sqlite(code, error.message()))
 }
 
+/// What a PostgreSQL server says of a refusal, whichever driver asked it.
+struct Violation<'e> {
+    constraint: Option<&'e str>,
+    message: &'e str,
+    table: Option<&'e str>,
+    column: Option<&'e str>,
+}
+
 /// Source: `PostgreSQL` 15, appendix A, "`PostgreSQL` Error Codes".
-fn classify_postgres(state: &str, error: &sqlx::postgres::PgDatabaseError) -> Class {
-    let constraint = || error.constraint().unwrap_or_default().to_owned();
+fn classify_postgres(state: &str, violation: &Violation<'_>) -> Class {
+    let constraint = || violation.constraint.unwrap_or_default().to_owned();
     match state {
         "23505" => Class::Constraint(ConstraintKind::Unique, constraint()),
         "23503" => Class::Constraint(ConstraintKind::ForeignKey, "foreign_key".to_owned()),
         "23514" => Class::Constraint(ConstraintKind::Check, constraint()),
         "23P01" => Class::Constraint(ConstraintKind::Exclusion, constraint()),
         // A trigger's `raise exception 'name'`: the same meaning as SQLite's `raise(abort, 'name')`.
-        "P0001" => Class::Constraint(ConstraintKind::Exclusion, error.message().to_owned()),
+        "P0001" => Class::Constraint(ConstraintKind::Exclusion, violation.message.to_owned()),
         "23502" => {
-            let (table, column) = (error.table().unwrap_or_default(), error.column().unwrap_or_default());
+            let (table, column) = (violation.table.unwrap_or_default(), violation.column.unwrap_or_default());
             Class::Constraint(ConstraintKind::NotNull, format!("{table}_{column}_not_null"))
         }
         "40001" | "40P01" | "55P03" => Class::Busy,

@@ -7,7 +7,7 @@
 //!
 //! On SQLite there is one writing connection. Transactions that wait for it share one commit ([`Db::begin`] tells how),
 //! so the disk is asked once for all of them. On PostgreSQL a transaction is a transaction. Where many wait to write at
-//! once, [`Db::begin_batch`] is for one statement with the rows of all of them on PostgreSQL, and [`Db::start_jobs`] a
+//! once, [`Db::pipeline`] takes one statement with the rows of all of them to PostgreSQL, and [`Db::start_jobs`] is a
 //! thread that writes them without a trip per statement on SQLite.
 //!
 //! The crate knows no table but its own (`schema_steps`, see [`migration`]) and nothing of the domain.
@@ -56,6 +56,7 @@ pub mod error;
 pub mod listen;
 mod macros;
 pub mod migration;
+pub mod pipeline;
 mod postgres;
 mod private;
 mod sqlite;

@@ -6,8 +6,11 @@
 //! arrays and one statement of several `with` parts; SQLite, which is in the same process, a statement for each row
 //! ([`rows`]), run by the thread that writes.
 
+use std::borrow::Cow;
+
 use db::direct::{Statement, Value};
-use db::sqlx::{self, PgConnection, Row as _, SqliteConnection};
+use db::pipeline::{Bulk, Column, Pipeline, Row};
+use db::sqlx::{self, Row as _, SqliteConnection};
 use db::{Engine, Tx};
 
 use crate::booking::rows;
@@ -34,10 +37,26 @@ const MOVED: &str = "bookings_version_not_null";
 /// The database's.
 pub(super) async fn write(tx: &mut Tx, drafts: &[&Draft]) -> Result<Vec<Outcome>, StoreError> {
     let written = match tx.engine()? {
-        Engine::Sqlite(connection) => sqlite(connection, drafts).await,
-        Engine::Postgres(connection) => postgres(connection, drafts).await,
+        Engine::Sqlite(connection) => sqlite(connection, drafts).await.map_err(db::Error::from),
+        Engine::Postgres(connection) => {
+            let rows = bulk(drafts).fetch_alone(connection).await.map_err(db::Error::from);
+            rows.and_then(|rows| rows.iter().map(outcome).collect())
+        }
     };
-    let outcomes = tx.note(written.map_err(db::Error::from))?;
+    of_each(drafts, tx.note(written)?)
+}
+
+/// Like [`write`], as a transaction of its own behind the others that are under way; they are durable then.
+///
+/// # Errors
+///
+/// The database's.
+pub(super) async fn pipe(pipeline: &Pipeline, drafts: &[&Draft]) -> Result<Vec<Outcome>, StoreError> {
+    let rows = pipeline.fetch(&bulk(drafts)).await?;
+    of_each(drafts, rows.iter().map(outcome).collect::<Result<_, _>>()?)
+}
+
+fn of_each(drafts: &[&Draft], outcomes: Vec<Outcome>) -> Result<Vec<Outcome>, StoreError> {
     if outcomes.len() == drafts.len() {
         Ok(outcomes)
     } else {
@@ -181,66 +200,72 @@ with draft as materialized (
 select visit.id, visit.client_id, is_so from draft left join visit on visit.number = draft.number
 order by draft.number";
 
-async fn postgres(connection: &mut PgConnection, drafts: &[&Draft]) -> Result<Vec<Outcome>, sqlx::Error> {
+/// The statement with the rows of the drafts.
+fn bulk<'d>(drafts: &[&'d Draft]) -> Bulk<'d> {
     let (segments, messages) = (all_segments(drafts), all_messages(drafts));
-    let query = sqlx::query_as::<sqlx::Postgres, (Option<BookingId>, Option<ClientId>, bool)>(POSTGRES)
-        .bind(column(drafts, |draft| draft.booking.business_id.get()))
-        .bind(column(drafts, |draft| draft.assumed.revision))
-        .bind(column(drafts, |draft| language_of_any(draft)))
-        .bind(column(drafts, |draft| phone(draft)))
-        .bind(column(drafts, |draft| draft.assumed.client.is_none()))
-        .bind(column(drafts, |draft| most_active(draft)))
-        .bind(column(drafts, |draft| draft.booking.client_id.map(ClientId::get)))
-        .bind(column(drafts, |draft| draft.booking.created_at.seconds()))
-        .bind(column(&segments, |segment| segment.number))
-        .bind(column(&segments, |segment| segment.row.position))
-        .bind(column(&segments, |segment| segment.row.service_id.get()))
-        .bind(column(&segments, |segment| segment.row.master_id.get()))
-        .bind(column(&segments, |segment| segment.row.starts_at.seconds()))
-        .bind(column(&segments, |segment| segment.row.ends_at.seconds()))
-        .bind(column(&segments, |segment| segment.row.busy_from.seconds()))
-        .bind(column(&segments, |segment| segment.row.busy_to.seconds()))
-        .bind(column(&segments, |segment| segment.row.price_tiyn))
-        .bind(column(&segments, |segment| segment.draft.is_overbooked()))
-        .bind(column(drafts, |draft| i64::try_from(draft.segments.len()).unwrap_or(i64::MAX)))
-        .bind(column(drafts, |draft| draft.name()))
-        .bind(column(drafts, |draft| draft.search.as_deref()))
-        .bind(column(drafts, |draft| draft.chosen.map(Language::as_str)))
-        .bind(column(drafts, |draft| draft.guessed.map(Language::as_str)))
-        .bind(column(drafts, |draft| draft.origin.actor))
-        .bind(column(drafts, |draft| draft.origin.actor_id))
-        .bind(column(drafts, |draft| draft.origin.request_id.as_deref()))
-        .bind(column(drafts, |draft| draft.origin.address.as_deref()))
-        .bind(column(drafts, |draft| draft.booking.state.as_str()))
-        .bind(column(drafts, |draft| draft.booking.starts_at.seconds()))
-        .bind(column(drafts, |draft| draft.booking.ends_at.seconds()))
-        .bind(column(drafts, |draft| draft.booking.wall_start.to_string()))
-        .bind(column(drafts, |draft| draft.booking.zone.name()))
-        .bind(column(drafts, |draft| draft.booking.price_tiyn))
-        .bind(column(drafts, |draft| draft.booking.language.as_str()))
-        .bind(column(drafts, |draft| draft.booking.notes.as_str()))
-        .bind(column(drafts, |draft| draft.origin.source))
-        .bind(column(drafts, |draft| draft.due_at.map(Timestamp::seconds)))
-        .bind(column(drafts, |draft| remark(draft)))
-        .bind(column(drafts, |draft| draft.link.map(Vec::from)))
-        .bind(column(drafts, |draft| draft.agrees().then_some(FORM_VERSION)))
-        .bind(column(drafts, |draft| draft.origin.impersonator.map(UserId::get)))
-        .bind(column(drafts, |draft| draft.audit()))
-        .bind(column(drafts, |draft| state(draft)))
-        .bind(column(drafts, |draft| draft.is_stopped.then_some(OPTED_OUT)))
-        .bind(column(&messages, |message| message.number))
-        .bind(column(&messages, |message| message.row.kind))
-        .bind(column(&messages, |message| message.row.dedup_key.as_str()))
-        .bind(column(&messages, |message| message.row.wa_message_id.as_str()))
-        .bind(column(&messages, |message| message.row.text.as_str()))
-        .bind(column(&messages, |message| message.row.due_at.seconds()))
-        .bind(column(&messages, |message| message.row.expires_at.seconds()));
-    let outcome = |(id, client_id, is_so): (Option<BookingId>, Option<ClientId>, bool)| match id {
+    let columns = vec![
+        integers(drafts, |draft| draft.booking.business_id.get()),
+        integers(drafts, |draft| draft.assumed.revision),
+        texts(drafts, |draft| language_of_any(draft)),
+        texts(drafts, |draft| phone(draft)),
+        booleans(drafts, |draft| draft.assumed.client.is_none()),
+        integers(drafts, |draft| most_active(draft)),
+        integers(drafts, |draft| draft.booking.client_id.map(ClientId::get)),
+        integers(drafts, |draft| draft.booking.created_at.seconds()),
+        numbers(&segments, |segment| segment.number),
+        integers(&segments, |segment| segment.row.position),
+        integers(&segments, |segment| segment.row.service_id.get()),
+        integers(&segments, |segment| segment.row.master_id.get()),
+        integers(&segments, |segment| segment.row.starts_at.seconds()),
+        integers(&segments, |segment| segment.row.ends_at.seconds()),
+        integers(&segments, |segment| segment.row.busy_from.seconds()),
+        integers(&segments, |segment| segment.row.busy_to.seconds()),
+        integers(&segments, |segment| segment.row.price_tiyn),
+        booleans(&segments, |segment| segment.draft.is_overbooked()),
+        integers(drafts, |draft| i64::try_from(draft.segments.len()).unwrap_or(i64::MAX)),
+        texts(drafts, |draft| draft.name()),
+        texts(drafts, |draft| draft.search.as_deref()),
+        texts(drafts, |draft| draft.chosen.map(Language::as_str)),
+        texts(drafts, |draft| draft.guessed.map(Language::as_str)),
+        texts(drafts, |draft| draft.origin.actor),
+        integers(drafts, |draft| draft.origin.actor_id),
+        texts(drafts, |draft| draft.origin.request_id.as_deref()),
+        texts(drafts, |draft| draft.origin.address.as_deref()),
+        texts(drafts, |draft| draft.booking.state.as_str()),
+        integers(drafts, |draft| draft.booking.starts_at.seconds()),
+        integers(drafts, |draft| draft.booking.ends_at.seconds()),
+        made_texts(drafts, |draft| draft.booking.wall_start.to_string()),
+        texts(drafts, |draft| draft.booking.zone.name()),
+        integers(drafts, |draft| draft.booking.price_tiyn),
+        texts(drafts, |draft| draft.booking.language.as_str()),
+        texts(drafts, |draft| draft.booking.notes.as_str()),
+        texts(drafts, |draft| draft.origin.source),
+        integers(drafts, |draft| draft.due_at.map(Timestamp::seconds)),
+        texts(drafts, |draft| remark(draft)),
+        blobs(drafts, |draft| draft.link.as_ref().map(<[u8; 32]>::as_slice)),
+        texts(drafts, |draft| draft.agrees().then_some(FORM_VERSION)),
+        integers(drafts, |draft| draft.origin.impersonator.map(UserId::get)),
+        made_texts(drafts, |draft| draft.audit()),
+        texts(drafts, |draft| state(draft)),
+        texts(drafts, |draft| draft.is_stopped.then_some(OPTED_OUT)),
+        numbers(&messages, |message| message.number),
+        texts(&messages, |message| message.row.kind),
+        texts(&messages, |message| message.row.dedup_key.as_str()),
+        texts(&messages, |message| message.row.wa_message_id.as_str()),
+        texts(&messages, |message| message.row.text.as_str()),
+        integers(&messages, |message| message.row.due_at.seconds()),
+        integers(&messages, |message| message.row.expires_at.seconds()),
+    ];
+    Bulk { text: POSTGRES, columns }
+}
+
+fn outcome(row: &Row) -> Result<Outcome, db::Error> {
+    let (id, client_id) = (row.integer(0)?.map(BookingId::new), row.integer(1)?.map(ClientId::new));
+    Ok(match id {
         Some(id) => Outcome::Booked { id, client_id },
-        None if is_so => Outcome::Taken,
+        None if row.boolean(2)? => Outcome::Taken,
         None => Outcome::Moved,
-    };
-    Ok(query.fetch_all(connection).await?.into_iter().map(outcome).collect())
+    })
 }
 
 /// A part of a draft; the drafts are numbered from 1.
@@ -263,8 +288,28 @@ fn parts<'d, T>(drafts: &[&'d Draft], of: impl Fn(&'d Draft) -> &'d [T]) -> Vec<
     numbered.flat_map(|(number, draft)| of(draft).iter().map(move |row| Part { number, draft, row })).collect()
 }
 
-fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
-    rows.iter().map(of).collect()
+fn numbers<'d, R>(rows: &[R], of: impl Fn(&R) -> i32) -> Column<'d> {
+    Column::Numbers(rows.iter().map(of).collect())
+}
+
+fn integers<'d, R, T: Into<Option<i64>>>(rows: &[R], of: impl Fn(&R) -> T) -> Column<'d> {
+    Column::Integers(rows.iter().map(|row| of(row).into()).collect())
+}
+
+fn booleans<'d, R>(rows: &[R], of: impl Fn(&R) -> bool) -> Column<'d> {
+    Column::Booleans(rows.iter().map(of).collect())
+}
+
+fn texts<'d, R, T: Into<Option<&'d str>>>(rows: &[R], of: impl Fn(&R) -> T) -> Column<'d> {
+    Column::Texts(rows.iter().map(|row| of(row).into().map(Cow::Borrowed)).collect())
+}
+
+fn made_texts<'d, R>(rows: &[R], of: impl Fn(&R) -> String) -> Column<'d> {
+    Column::Texts(rows.iter().map(|row| Some(Cow::Owned(of(row)))).collect())
+}
+
+fn blobs<'d, R>(rows: &[R], of: impl Fn(&R) -> Option<&'d [u8]>) -> Column<'d> {
+    Column::Blobs(rows.iter().map(of).collect())
 }
 
 pub(super) fn language_of_any(draft: &Draft) -> Option<&'static str> {

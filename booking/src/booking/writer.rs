@@ -11,9 +11,10 @@
 //!
 //! On a SQLite file the writer is a thread that has the file open itself, and a visit that is refused is undone alone. On
 //! PostgreSQL, and for a database in memory, it is a task. PostgreSQL gets a batch as one statement, and where enough are
-//! waiting for it to be worth its cost, a second one is under way beside the first. A statement that fails is written
-//! again, visit by visit, so that nobody gets an error that is another's. Where the database itself is gone, everybody is
-//! told so. A caller that goes away is written all the same, and finds its visit under its idempotency key.
+//! waiting for it to be worth its cost, the next one is sent before the first is answered: the server goes on without a
+//! pause. A statement that fails is written again, visit by visit, so that nobody gets an error that is another's. Where
+//! the database itself is gone, everybody is told so. A caller that goes away is written all the same, and finds its visit
+//! under its idempotency key.
 
 use db::Db;
 use db::direct::{self, Direct, Jobs};
@@ -26,8 +27,8 @@ use crate::store::StoreError;
 
 /// The most visits of a batch: more would keep the first of them waiting without costing less.
 const MOST: usize = 32;
-/// How many have to wait before a batch is written beside another one.
-const ENOUGH: usize = 8;
+/// How many have to wait before a batch is sent behind another one.
+const ENOUGH: usize = 7;
 /// How many visits wait for the writer at most; who comes after them waits for a place in the queue.
 const QUEUE: usize = 256;
 
@@ -162,7 +163,10 @@ async fn one_by_one(db: &Db, jobs: Vec<Job>) {
 }
 
 async fn write(db: &Db, drafts: &[&Draft]) -> Result<Vec<Outcome>, StoreError> {
-    let mut tx = db.begin_batch().await?;
+    if let Some(pipeline) = db.pipeline() {
+        return batch::pipe(pipeline, drafts).await;
+    }
+    let mut tx = db.begin().await?;
     let outcomes = batch::write(&mut tx, drafts).await?;
     tx.commit().await?;
     Ok(outcomes)

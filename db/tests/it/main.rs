@@ -4,4 +4,5 @@
 mod engines;
 mod group;
 mod migrations;
+mod pipeline;
 mod private;
