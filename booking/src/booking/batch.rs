@@ -104,58 +104,63 @@ fn query<'q>(statement: &'q Statement<'_>) -> sqlx::query::Query<'q, sqlx::Sqlit
 
 /// A statement of several parts, each of which reads the one before to its end: the order in which rows and their locks
 /// are taken is that of the text, for every batch, so that two of them never wait for each other in a circle. Within a
-/// part it is that of `order by`.
+/// part it is that of `order by`, for every part that can meet the rows of another batch.
 ///
 /// A segment that the constraint excludes is passed over. An insert that fails instead would deadlock: each of two
 /// visits that exclude each other would have its row in, and wait for the other. References are checked when all
 /// parts are done, so segments may come before their visits.
 ///
-/// Rows that go from part to part are narrow: what is only written is taken from its array where it is written, since
-/// each column of each part costs as much to prepare, at every execution, as the values of several visits.
+/// Rows that go from part to part are narrow, and a value is taken from its array where it is written, unless several
+/// parts write it: each column of each part costs as much to prepare, at every execution, as the values of several
+/// visits. So does each join; what is one row at most is looked up by a subquery.
 const POSTGRES: &str = "
 with draft as materialized (
-    select number::int as number, given.business_id, given.phone, nextval('bookings_id_seq') as id,
-        coalesce(known_id, c.merged_into, c.id) as client_id, a.id as account_id,
-        b.id is not null and (is_read or (coalesce(c.merged_into, c.blocked_at, c.service_stopped_at) is null
-            and (c.language is null or c.language = coalesce(assumed_language, c.language))
-            and (c.id is null or (select count(*) from bookings other where other.client_id = c.id
-                and other.starts_at > created_at and other.state in ('pending', 'confirmed')) < most_active)))
+    select number, nextval('bookings_id_seq') as id, coalesce(($7::bigint[])[number], c.merged_into, c.id) as client_id,
+        (select b.id from businesses b where b.id = ($1::bigint[])[number]
+            and b.revision = coalesce(($2::bigint[])[number], b.revision)) is not null
+        and (($5::boolean[])[number] or (coalesce(c.merged_into, c.blocked_at, c.service_stopped_at) is null
+            and (c.language is null or c.language = coalesce(($3::text[])[number], c.language))
+            and (c.id is null or cardinality(array(select 1 from bookings other where other.client_id = c.id
+                and other.starts_at > ($8::bigint[])[number] and other.state in ('pending', 'confirmed')))
+                < ($6::bigint[])[number])))
             as is_so
-    from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[],
-            $8::bigint[])
-        with ordinality as given (business_id, revision, assumed_language, phone, is_read, most_active, known_id,
-            created_at, number)
-        left join businesses b on b.id = given.business_id and b.revision = coalesce(given.revision, b.revision)
-        left join clients c on c.business_id = given.business_id and c.phone = given.phone
-        left join accounts a on a.business_id = given.business_id
+    from generate_series(1, cardinality($1::bigint[])) as number
+        left join clients c on c.business_id = ($1::bigint[])[number] and c.phone = ($4::text[])[number]
 ), segment as (
     insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
         busy_from, busy_to, price_tiyn, live, overbooked)
-    select draft.business_id, draft.id, position, service_id, master_id, starts_at, ends_at, busy_from, busy_to,
-        price_tiyn, true, overbooked
-    from unnest($9::int[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[],
-            $16::bigint[], $17::bigint[], $18::boolean[]) as part (number, position, service_id, master_id, starts_at,
-            ends_at, busy_from, busy_to, price_tiyn, overbooked)
-        join draft on draft.number = part.number
-    where is_so order by master_id, busy_from, part.number
+    select ($1::bigint[])[number], id, ($10::bigint[])[part], ($11::bigint[])[part], ($12::bigint[])[part],
+        ($13::bigint[])[part], ($14::bigint[])[part], ($15::bigint[])[part], ($16::bigint[])[part],
+        ($17::bigint[])[part], true, ($18::boolean[])[part]
+    from (
+        select part, number, id from generate_series(1, cardinality($9::int[])) as part
+            join draft on number = ($9::int[])[part]
+        where is_so order by ($12::bigint[])[part], ($15::bigint[])[part], part
+    ) as in_turn
     on conflict on constraint booking_segments_no_overlap do nothing returning booking_id
 ), winner as materialized (
-    select number, id, business_id, client_id, account_id, phone from draft
-    where is_so and ($19::bigint[])[number] = (select count(*) from segment where booking_id = draft.id)
+    select number, id, client_id from draft
+    where is_so and ($19::bigint[])[number]
+        = cardinality(array_positions((select array_agg(booking_id) from segment), id))
 ), newcomer as (
     insert into clients (business_id, phone, name, search, language, guessed_language, created_at, updated_at)
-    select distinct on (business_id, phone) business_id, phone, ($20::text[])[number], ($21::text[])[number],
+    select business_id, phone, ($20::text[])[number], ($21::text[])[number],
         coalesce(($22::text[])[number], ($23::text[])[number]), ($23::text[])[number], ($8::bigint[])[number],
         ($8::bigint[])[number]
-    from winner where client_id is null and phone is not null order by business_id, phone, number
+    from (
+        select distinct on (business_id, phone) ($1::bigint[])[number] as business_id, ($4::text[])[number] as phone,
+            number
+        from winner where client_id is null and ($4::text[])[number] is not null order by business_id, phone, number
+    ) as in_turn
     on conflict (business_id, phone) do update set updated_at = excluded.updated_at
     returning id, business_id, phone
 ), visit as materialized (
-    select number, winner.id, winner.business_id, coalesce(client_id, newcomer.id) as client_id, account_id,
-        winner.phone, ($8::bigint[])[number] as created_at, ($24::text[])[number] as actor,
-        ($25::bigint[])[number] as actor_id, ($26::text[])[number] as request_id, ($27::text[])[number] as address
-    from winner left join newcomer on newcomer.business_id = winner.business_id and newcomer.phone = winner.phone
-    order by number
+    select number, id, ($1::bigint[])[number] as business_id,
+        coalesce(client_id, (select newcomer.id from newcomer where newcomer.business_id = ($1::bigint[])[number]
+            and newcomer.phone = ($4::text[])[number])) as client_id,
+        ($8::bigint[])[number] as created_at, ($24::text[])[number] as actor, ($25::bigint[])[number] as actor_id,
+        ($26::text[])[number] as request_id, ($27::text[])[number] as address
+    from winner
 ), booked as (
     insert into bookings (id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start,
         time_zone, price_tiyn, language, notes, source, due_at, created_at)
@@ -164,9 +169,13 @@ with draft as materialized (
         ($34::text[])[number], ($35::text[])[number], ($36::text[])[number], ($37::bigint[])[number], created_at
     from visit
 ), chooser as (
-    update clients set language = ($22::text[])[number], updated_at = visit.created_at
-    from visit where clients.business_id = visit.business_id and clients.id = visit.client_id
-        and ($22::text[])[number] is not null and clients.language is distinct from ($22::text[])[number]
+    update clients set language = ($22::text[])[number], updated_at = in_turn.created_at
+    from (
+        select number, business_id, client_id, created_at from visit
+        where ($22::text[])[number] is not null order by client_id, number desc
+    ) as in_turn
+    where clients.business_id = in_turn.business_id and clients.id = in_turn.client_id
+        and clients.language is distinct from ($22::text[])[number]
 ), transition as (
     insert into booking_transitions (business_id, booking_id, version, to_state, actor, actor_id, remark, at)
     select business_id, id, 1, ($28::text[])[number], actor, actor_id, ($38::text[])[number], created_at from visit
@@ -191,11 +200,11 @@ with draft as materialized (
 ), message as (
     insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
         state, error, due_at, next_at, expires_at, created_at)
-    select business_id, account_id, id, kind, dedup_key, wa_message_id, phone, text, ($34::text[])[part.number],
-        ($43::text[])[part.number], ($44::text[])[part.number], due_at, due_at, expires_at, created_at
-    from unnest($45::int[], $46::text[], $47::text[], $48::text[], $49::text[], $50::bigint[], $51::bigint[])
-        as part (number, kind, dedup_key, wa_message_id, text, due_at, expires_at)
-        join visit on visit.number = part.number
+    select business_id, (select a.id from accounts a where a.business_id = visit.business_id), id, ($46::text[])[part],
+        ($47::text[])[part], ($48::text[])[part], ($4::text[])[number], ($49::text[])[part], ($34::text[])[number],
+        ($43::text[])[number], ($44::text[])[number], ($50::bigint[])[part], ($50::bigint[])[part],
+        ($51::bigint[])[part], created_at
+    from generate_series(1, cardinality($45::int[])) as part join visit on number = ($45::int[])[part]
 )
 select visit.id, visit.client_id, is_so from draft left join visit on visit.number = draft.number
 order by draft.number";
