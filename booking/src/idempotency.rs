@@ -8,9 +8,9 @@
 //!
 //! Keys and requests are kept as hashes, and an answer as the caller sealed it. A process that dies between acting and
 //! finishing leaves a key under way, which is free again after [`ABANDONED_AFTER`] seconds: the request then acts once
-//! more. What guards its effect against doubles is the schema, as for visits, or [`note_made`]: what was made stands
-//! beside the key in the transaction that made it, and who comes next under the key is told of it. Everything that the
-//! [audit log](crate::audit) keeps is noted by it.
+//! more. What guards its effect against doubles is the schema, as for visits with a master who was named, or
+//! [`note_made`]: what was made stands beside the key in the transaction that made it, and who comes next under the key
+//! is told of it. Everything that the [audit log](crate::audit) keeps is noted by it.
 
 use db::{Connection, Db};
 use sha2::{Digest, Sha256};

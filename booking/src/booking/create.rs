@@ -19,6 +19,7 @@ use crate::client::contact::{self, Contact};
 use crate::clock::Timestamp;
 use crate::hold::{self, HoldToken};
 use crate::id::{BookingId, ClientId};
+use crate::idempotency::{self, Ticket};
 use crate::language::Language;
 use crate::link::LinkToken;
 use crate::name::{Name, Notes};
@@ -44,6 +45,14 @@ pub struct NewBooking<'a> {
     pub language: Option<Language>,
     /// Who books.
     pub source: Source<'a>,
+}
+
+impl NewBooking<'_> {
+    /// Whether the constraint lets the same visit be booked a second time: over others, or with another of any masters.
+    fn could_be_twice(&self) -> bool {
+        matches!(self.source, Source::Staff { overbook: true, .. })
+            || self.parts.iter().any(|part| part.master_id.is_none())
+    }
 }
 
 /// Whom a visit is for.
@@ -306,15 +315,11 @@ impl Plan<'_> {
             let booking = self.draft(new, visit, start, now);
             let (draft, messages) = self.word(platform, new, visit, booking.clone(), now);
             let masters = visit.legs.iter().map(|leg| leg.master_id).collect::<Vec<_>>();
-            let outcome = match new.source.hold() {
-                None => platform.writer.write(draft).await?,
-                Some(token) => write_held(platform, self.business, token, &draft, now).await?,
-            };
-            let outcome = match outcome {
+            let outcome = match self.hand_in(platform, new, draft, now).await? {
                 // A hold that is over is no obstacle.
                 Outcome::Taken if hold::clear(platform, &masters, now).await? => {
                     let (draft, _) = self.word(platform, new, visit, booking.clone(), now);
-                    platform.writer.write(draft).await?
+                    self.hand_in(platform, new, draft, now).await?
                 }
                 outcome @ (Outcome::Booked { .. } | Outcome::Taken | Outcome::Moved) => outcome,
             };
@@ -331,6 +336,22 @@ impl Plan<'_> {
             }
         }
         Ok(Written::Taken)
+    }
+
+    /// To the writer, with those of others, unless more than the visit has to be written in its transaction.
+    async fn hand_in(
+        &self,
+        platform: &Platform,
+        new: &NewBooking<'_>,
+        draft: Draft,
+        now: Timestamp,
+    ) -> Result<Outcome, CreateError> {
+        let ticket = new.source.origin().ticket.as_ref();
+        if new.source.hold().is_some() || (ticket.is_some() && new.could_be_twice()) {
+            write_alone(platform, self.business, new.source.hold(), ticket, &draft, now).await
+        } else {
+            Ok(platform.writer.write(draft).await?)
+        }
     }
 
     /// The visit with its messages, and how many those are.
@@ -380,23 +401,33 @@ impl Plan<'_> {
     }
 }
 
-/// Turns a hold into the visit, in one transaction.
-async fn write_held(
+/// Writes the visit in a transaction with the hold it takes the place of, and with the key it is booked under.
+async fn write_alone(
     platform: &Platform,
     business: &Business,
-    token: &HoldToken,
+    hold: Option<&HoldToken>,
+    ticket: Option<&Ticket>,
     draft: &Draft,
     now: Timestamp,
 ) -> Result<Outcome, CreateError> {
+    // Whoever acted for this request before took the hold as well.
+    if ticket.is_some_and(|ticket| ticket.made().is_some()) {
+        return Err(StoreError::DoneBefore.into());
+    }
     let mut tx = platform.db.begin().await?;
-    if !hold::take(&mut tx, business.id, token, now).await? {
+    if let Some(token) = hold
+        && !hold::take(&mut tx, business.id, token, now).await?
+    {
         return Err(CreateError::HoldOver);
     }
     let outcome = match batch::write(&mut tx, &[draft]).await {
         Ok(outcomes) => outcomes.first().copied().ok_or(db::Error::Lost)?,
         Err(error) => return batch::refusal(&error, draft).ok_or(CreateError::Store(error)),
     };
-    if matches!(outcome, Outcome::Booked { .. }) {
+    if let Outcome::Booked { id, .. } = outcome {
+        if let Some(ticket) = ticket {
+            idempotency::note_done(&mut tx, ticket, id.get()).await?;
+        }
         tx.commit().await?;
     }
     Ok(outcome)

@@ -1,11 +1,13 @@
 //! Requests that are repeated.
 
-use booking::access::Origin;
+use booking::access::{Access, Origin};
 use booking::audit::{self, Change};
+use booking::booking::{CreateError, NewBooking, Party, Source, create};
 use booking::clock::Timestamp;
 use booking::idempotency::{
     ABANDONED_AFTER, Begin, KEPT_FOR, Key, SWEPT_AT_ONCE, Ticket, begin, finish, forget, note_made,
 };
+use booking::slots::Part;
 use booking::store::StoreError;
 use db::Db;
 use db::testing::on_each;
@@ -127,6 +129,44 @@ async fn what_is_recorded_under_a_key_is_done_once() {
             "select entity_id from audit_log where entity = 'service' and business_id is null order by id"
         );
         assert_eq!(noted.unwrap(), [(7,), (8,)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_visit_that_its_time_would_let_be_booked_twice_is_booked_once() {
+    on_each(async |db| {
+        let salon = Salon::open(&db).await;
+        let owner = salon.owner().await;
+        let anybody = Part { service_id: salon.services[0], master_id: None, pause_minutes: 0 };
+        for (key, start, part, overbook) in [
+            ("any master", "2026-01-16T12:00:00", anybody, false),
+            ("over others", "2026-01-16T14:00:00", salon.cut().into(), true),
+        ] {
+            let key = Key { text: key, ..KEY };
+            let before = salon.count("bookings").await;
+            let book = async |ticket: Ticket| {
+                let origin = Origin { ticket: Some(ticket), ..owner.origin.clone() };
+                let access = Access { origin, ..owner.clone() };
+                let new = NewBooking {
+                    client: Party::WalkIn { name: None },
+                    parts: &[part],
+                    start: start.parse().unwrap(),
+                    notes: &"".parse().unwrap(),
+                    language: None,
+                    source: Source::Staff { access: &access, overbook },
+                };
+                create(&salon.platform, &salon.business, &new).await
+            };
+            let Begin::Act(died) = begin(&db, key, b"request", NOW).await.unwrap() else { panic!() };
+            let booked = book(died).await.unwrap();
+            let later = NOW.plus(ABANDONED_AFTER);
+            let Begin::Act(next) = begin(&db, key, b"request", later).await.unwrap() else { panic!() };
+            assert_eq!(next.made(), Some(booked.id.get()));
+            let again = book(next).await;
+            assert!(matches!(again, Err(CreateError::Store(StoreError::DoneBefore))), "{again:?}");
+            assert_eq!(salon.count("bookings").await, before + 1);
+        }
     })
     .await;
 }
