@@ -1,6 +1,8 @@
 //! The same statement means the same on both engines.
 
-use db::testing::{on_each, on_sqlite};
+use std::time::Duration;
+
+use db::testing::{PostgresDatabase, on_each, on_postgres, on_sqlite};
 use db::{ConstraintKind, Db, Engine, Error, Options};
 
 const SQLITE: &str = "
@@ -243,4 +245,35 @@ async fn a_lost_server_comes_back_without_a_restart() {
 async fn an_unknown_url_is_refused_without_showing_it() {
     let error = Db::connect("mysql://root:secret@host/x").await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn connections_that_died_while_they_rested_fail_nobody() {
+    on_postgres(async |db| {
+        let several = [db.read().await.unwrap(), db.read().await.unwrap(), db.read().await.unwrap()];
+        drop(several);
+        let mut connection = db.read().await.unwrap();
+        let (name,) = db::fetch_one!(&mut connection, (String,), "select current_database()::text").unwrap();
+        drop(connection);
+        let server = PostgresDatabase::create().await.unwrap();
+        let other = Db::connect(&server.url).await.unwrap();
+        let mut connection = other.read().await.unwrap();
+        let killed = db::fetch_all!(
+            &mut connection,
+            (bool,),
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1",
+            name,
+        );
+        assert!(killed.unwrap().len() >= 3);
+        drop(connection);
+        other.close().await;
+        server.drop().await;
+        // As long as a connection rests until it is tested again.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for _ in 0..4 {
+            let mut connection = db.read().await.unwrap();
+            assert_eq!(db::fetch_one!(&mut connection, (i32,), "select 1").unwrap(), (1,));
+        }
+    })
+    .await;
 }
