@@ -9,13 +9,15 @@
 //! The thread writes in turn with the other transactions of the process ([`Db::begin`](crate::Db::begin)).
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
+use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql, params_from_iter};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -106,20 +108,26 @@ pub struct Statement<'v> {
     pub values: Vec<Value<'v>>,
 }
 
-/// The connection, for a [`Job`].
-#[derive(Debug)]
-pub struct Direct<'c>(&'c Connection);
+/// The connection, for the [`Job`]s of one transaction, with the statements that one of them has used.
+pub struct Direct<'c> {
+    connection: &'c Connection,
+    /// A handful, so that looking through them costs less than the driver's own look-up, which hashes the text and
+    /// takes the statement out and in each time.
+    prepared: RefCell<Vec<(&'static str, CachedStatement<'c>)>>,
+}
 
-impl Direct<'_> {
+impl<'c> Direct<'c> {
+    fn new(connection: &'c Connection) -> Self {
+        Self { connection, prepared: RefCell::default() }
+    }
+
     /// Runs a statement that gives no row.
     ///
     /// # Errors
     ///
     /// The engine's; the job is to give it back.
     pub fn execute(&self, statement: &Statement<'_>) -> Result<(), Error> {
-        let mut prepared = self.0.prepare_cached(statement.text)?;
-        prepared.execute(params_from_iter(&statement.values))?;
-        Ok(())
+        self.run(statement.text, |prepared| prepared.execute(params_from_iter(&statement.values)).map(drop))
     }
 
     /// Runs a statement that gives one row of two integers, the second of which may be absent.
@@ -128,15 +136,37 @@ impl Direct<'_> {
     ///
     /// The engine's, and [`Error::Defect`] where there is no such row; the job is to give it back.
     pub fn fetch_pair(&self, statement: &Statement<'_>) -> Result<(i64, Option<i64>), Error> {
-        let mut prepared = self.0.prepare_cached(statement.text)?;
-        Ok(prepared.query_one(params_from_iter(&statement.values), |row| Ok((row.get(0)?, row.get(1)?)))?)
+        self.run(statement.text, |prepared| {
+            prepared.query_one(params_from_iter(&statement.values), |row| Ok((row.get(0)?, row.get(1)?)))
+        })
+    }
+
+    fn run<T>(
+        &self,
+        text: &'static str,
+        run: impl FnOnce(&mut CachedStatement<'c>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let mut prepared = self.prepared.borrow_mut();
+        if let Some((_, statement)) = prepared.iter_mut().find(|(known, _)| *known == text) {
+            return Ok(run(statement)?);
+        }
+        let mut statement = self.connection.prepare_cached(text)?;
+        let result = run(&mut statement);
+        prepared.push((text, statement));
+        Ok(result?)
+    }
+}
+
+impl fmt::Debug for Direct<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Direct")
     }
 }
 
 /// What somebody wants written.
 pub trait Job: Send + 'static {
     /// What they are told of it.
-    type Done;
+    type Done: Send;
 
     /// Writes it. What it wrote is undone when this fails, and nothing else is.
     ///
@@ -248,16 +278,22 @@ impl Thread {
             written = self.attempt(jobs, alone);
         }
         drop(turn);
-        match written {
-            Ok(outcomes) => jobs.drain(..).zip(outcomes).for_each(|(job, outcome)| job.tell(outcome)),
-            Err(error) => jobs.drain(..).for_each(|job| job.tell(Err(error.clone()))),
-        }
+        let jobs = std::mem::replace(jobs, Vec::with_capacity(MOST));
+        // To wake each of them from here would take longer than to wake one task that does.
+        self.runtime.spawn(async move {
+            match written {
+                Ok(outcomes) => jobs.into_iter().zip(outcomes).for_each(|(job, outcome)| job.tell(outcome)),
+                Err(error) => jobs.into_iter().for_each(|job| job.tell(Err(error.clone()))),
+            }
+        });
     }
 
     /// One transaction of all jobs.
     fn attempt<J: Job>(&mut self, jobs: &[J], member: Member<J>) -> Result<Vec<Outcome<J>>, Error> {
         let written = self.begin().and_then(|connection| {
-            let outcomes = jobs.iter().map(|job| member(connection, job)).collect::<Result<_, _>>()?;
+            let direct = Direct::new(connection);
+            let outcomes = jobs.iter().map(|job| member(&direct, job)).collect::<Result<_, _>>()?;
+            drop(direct);
             connection.execute_batch("commit")?;
             Ok(outcomes)
         });
@@ -289,18 +325,18 @@ impl Thread {
 /// How a job went, by itself.
 type Outcome<J> = Result<<J as Job>::Done, Error>;
 /// Does a job in a transaction; its error is that of the whole transaction.
-type Member<J> = fn(&Connection, &J) -> Result<Outcome<J>, Error>;
+type Member<J> = fn(&Direct<'_>, &J) -> Result<Outcome<J>, Error>;
 
 /// Without a savepoint, which would copy every page before it changes: nearly always nobody is refused.
-fn together<J: Job>(connection: &Connection, job: &J) -> Result<Outcome<J>, Error> {
-    job.act(&Direct(connection)).map(Ok)
+fn together<J: Job>(direct: &Direct<'_>, job: &J) -> Result<Outcome<J>, Error> {
+    job.act(direct).map(Ok)
 }
 
 /// In a savepoint, so that an error of the job's own undoes nobody else's.
-fn alone<J: Job>(connection: &Connection, job: &J) -> Result<Outcome<J>, Error> {
-    let run = |text| connection.prepare_cached(text)?.execute([]).map(drop);
+fn alone<J: Job>(direct: &Direct<'_>, job: &J) -> Result<Outcome<J>, Error> {
+    let run = |text| direct.execute(&Statement { text, values: Vec::new() });
     run("savepoint member")?;
-    let outcome = job.act(&Direct(connection));
+    let outcome = job.act(direct);
     match &outcome {
         Err(error) if error.ends_transaction() => return Err(error.clone()),
         Err(_) => run("rollback to member")?,

@@ -254,7 +254,7 @@ fn bulk<'d>(drafts: &[&'d Draft]) -> Bulk<'d> {
         blobs(drafts, |draft| draft.link.as_ref().map(<[u8; 32]>::as_slice)),
         texts(drafts, |draft| draft.agrees().then_some(FORM_VERSION)),
         integers(drafts, |draft| draft.origin.impersonator.map(UserId::get)),
-        made_texts(drafts, |draft| draft.audit()),
+        texts(drafts, |draft| draft.audit.as_str()),
         texts(drafts, |draft| state(draft)),
         texts(drafts, |draft| draft.is_stopped.then_some(OPTED_OUT)),
         numbers(&messages, |message| message.number),

@@ -159,7 +159,7 @@ pub(super) fn parts(draft: &Draft, id: i64, client_id: Option<i64>) -> impl Iter
             origin.impersonator.map(UserId::get).into(),
             origin.address.as_deref().into(),
             origin.request_id.as_deref().into(),
-            draft.audit().into(),
+            draft.audit.as_str().into(),
         ],
     };
     segments.chain([transition]).chain(messages).chain(link).chain(consent).chain([audit])

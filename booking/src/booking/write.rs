@@ -75,6 +75,8 @@ pub(super) struct Draft {
     pub(super) due_at: Option<Timestamp>,
     /// The hash of the token that the messages hold, if they do.
     pub(super) link: Option<[u8; 32]>,
+    /// What the audit log says of it.
+    pub(super) audit: String,
     pub(super) assumed: Assumed,
 }
 
@@ -117,18 +119,21 @@ impl Draft {
     /// Without messages, and resting on nothing but what was read.
     pub(super) fn new(booking: Booking, source: Source<'_>, visit: &Visit) -> Self {
         let segments = segment_rows(&booking.segments, visit);
+        let origin = Origin::from(source);
+        let audit = audit(&booking, &segments, origin.remark);
         let search = booking.client_name.as_ref().map(|name| client::key(name.as_str()));
         Self {
             booking,
             chosen: None,
             guessed: None,
             search,
-            origin: source.into(),
+            origin,
             segments,
             messages: Vec::new(),
             is_stopped: false,
             due_at: None,
             link: None,
+            audit,
             assumed: Assumed::default(),
         }
     }
@@ -164,18 +169,6 @@ impl Draft {
     /// The name for the row.
     pub(super) fn name(&self) -> Option<&str> {
         self.booking.client_name.as_ref().map(Name::as_str)
-    }
-
-    /// What the audit log says of it.
-    pub(super) fn audit(&self) -> String {
-        json!({
-            "state": self.booking.state.as_str(),
-            "start": self.booking.wall_start.to_string(),
-            "price_tiyn": self.booking.price_tiyn,
-            "masters": self.segments.iter().map(|row| row.master_id).collect::<Vec<_>>(),
-            "remark": self.origin.remark.map(Remark::as_str),
-        })
-        .to_string()
     }
 
     /// Whether it lies over others on purpose.
@@ -219,6 +212,18 @@ impl std::fmt::Debug for MessageRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MessageRow").field("kind", &self.kind).finish_non_exhaustive()
     }
+}
+
+/// What the audit log says of a new visit.
+fn audit(booking: &Booking, segments: &[SegmentRow], remark: Option<Remark>) -> String {
+    json!({
+        "state": booking.state.as_str(),
+        "start": booking.wall_start.to_string(),
+        "price_tiyn": booking.price_tiyn,
+        "masters": segments.iter().map(|row| row.master_id).collect::<Vec<_>>(),
+        "remark": remark.map(Remark::as_str),
+    })
+    .to_string()
 }
 
 /// The rows of a visit's parts.
