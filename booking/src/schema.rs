@@ -38,6 +38,7 @@ pub const COMPONENT: Component = Component {
         step!(18, "references", "0018_references.sql"),
         step!(19, "accounts", "0019_accounts.sql"),
         step!(20, "write_path", "0020_write_path.sql"),
+        step!(21, "new_visit", "0021_new_visit.sql"),
     ],
 };
 

@@ -35,6 +35,17 @@ insert into outbox (id, business_id, booking_id, kind, dedup_key, wa_message_id,
     next_at, expires_at, created_at)
     values (1, 1, 1, 'reminder', 'v1:reminder:2', '3EB0', '77771234567', 'x', 'ru', 'planned', 1, 1, 2, 0)";
 
+const HOLD: &str = "
+insert into holds (id, business_id, token_hash, address, until_at, created_at) values (1, 1, $1, '', 9, 0)";
+
+/// What names the hold, and what one user did in the place of another.
+const NAMES: &str = "
+insert into booking_segments (business_id, position, service_id, master_id, starts_at, ends_at, busy_from, busy_to,
+    price_tiyn, live, overbooked, hold_id, hold_until)
+    values (1, 0, 1, 1, 9000, 9900, 9000, 9900, 0, true, false, 1, 9);
+insert into audit_log (business_id, at, actor, impersonator_id, entity, entity_id, action)
+    values (1, 0, 'user', 1, 'booking', 1, 'change')";
+
 #[tokio::test]
 async fn visits_from_before_are_all_there() {
     on_each(async |db| {
@@ -75,11 +86,53 @@ async fn visits_from_before_are_all_there() {
             ),
             ("update booking_transitions set reason = 'x'", "booking_transitions_append_only"),
             ("update bookings set business_id = 2", "foreign_key"),
+            ("update bookings set ends_at = starts_at where id = 2", "bookings_interval"),
+            ("update bookings set price_tiyn = -1 where id = 2", "bookings_price"),
+            ("update booking_segments set busy_from = starts_at + 1 where booking_id = 2", "booking_segments_interval"),
+            ("update booking_segments set busy_to = busy_from + 86401 where id = 2", "booking_segments_interval"),
+            ("update booking_segments set hold_until = 9 where booking_id = 2", "booking_segments_owner"),
+            ("update booking_segments set booking_id = null where booking_id = 2", "booking_segments_owner"),
+            (
+                "insert into bookings (id, business_id, client_id, client_name, state, version, starts_at, ends_at,
+                     wall_start, time_zone, price_tiyn, language, source, created_at)
+                 values (9, 1, 1, 'x', 'confirmed', 1, 2, 1, 'x', 'x', 0, 'ru', 'staff', 0)",
+                "bookings_interval",
+            ),
+            (
+                "insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at,
+                     ends_at, busy_from, busy_to, price_tiyn, live, overbooked)
+                 values (1, 2, 1, 1, 1, 5000, 4000, 5000, 4000, 0, false, false)",
+                "booking_segments_interval",
+            ),
+            (
+                "insert into booking_segments (business_id, position, service_id, master_id, starts_at, ends_at,
+                     busy_from, busy_to, price_tiyn, live, overbooked, hold_id, hold_until)
+                 values (1, 0, 1, 1, 9000, 9900, 9000, 9900, 0, true, false, 7, 9)",
+                "foreign_key",
+            ),
+            (
+                "insert into audit_log (business_id, at, actor, impersonator_id, entity, entity_id, action)
+                 values (1, 0, 'user', 7, 'booking', 1, 'change')",
+                "foreign_key",
+            ),
         ] {
             let mut tx = db.begin().await.unwrap();
             let error = db::execute!(&mut tx, statement).unwrap_err();
             assert!(error.is_constraint(rule), "{statement}: {error:?}");
         }
+        // What is named stays as long as it is.
+        let mut tx = db.begin().await.unwrap();
+        db::execute!(&mut tx, HOLD, b"x".as_slice()).unwrap();
+        tx.run_script(NAMES).await.unwrap();
+        tx.commit().await.unwrap();
+        for statement in ["delete from holds", "delete from users"] {
+            let mut tx = db.begin().await.unwrap();
+            let refused = db::execute!(&mut tx, statement);
+            assert!(refused.is_err(), "{statement}: {refused:?}");
+        }
+        let mut tx = db.begin().await.unwrap();
+        tx.run_script("delete from booking_segments where hold_id = 1; delete from holds").await.unwrap();
+        tx.commit().await.unwrap();
     })
     .await;
 }
