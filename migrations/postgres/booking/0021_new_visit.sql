@@ -60,39 +60,3 @@ begin
     end if;
     return null;
 end $$;
-
--- A foreign key costs each row a second look at the end of the statement, also where it is null, as these nearly always
--- are. A trigger's `when` is asked before.
-alter table audit_log drop constraint audit_log_impersonator_id_fkey;
-create function audit_log_refer() returns trigger language plpgsql as $$
-begin
-    if (select u.id from users u where u.id = new.impersonator_id) is null then
-        raise foreign_key_violation using message = 'an entry of the log names a user who is not there';
-    end if;
-    return null;
-end $$;
-create trigger audit_log_refer after insert on audit_log
-    for each row when (new.impersonator_id is not null) execute function audit_log_refer();
-create trigger users_stay before delete on users for each row execute function row_stays();
-
-alter table booking_segments drop constraint booking_segments_hold_fkey;
-create function booking_segments_held() returns trigger language plpgsql as $$
-begin
-    -- As a foreign key does: the hold stays until this transaction is over.
-    perform from holds h where h.id = new.hold_id and h.business_id = new.business_id for key share;
-    if not found then
-        raise foreign_key_violation using message = 'a segment names a hold that its business lacks';
-    end if;
-    return null;
-end $$;
-create trigger booking_segments_held after insert or update of business_id, hold_id on booking_segments
-    for each row when (new.hold_id is not null) execute function booking_segments_held();
-create function holds_stay() returns trigger language plpgsql as $$
-begin
-    if exists (select from booking_segments where hold_id = old.id) then
-        raise foreign_key_violation using message = 'a hold has segments';
-    end if;
-    return null;
-end $$;
-create trigger holds_stay after delete or update of id, business_id on holds
-    for each row execute function holds_stay();
