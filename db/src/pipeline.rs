@@ -136,7 +136,8 @@ impl Pipeline {
         }
         place.link = None;
         let opened = tokio::time::timeout(ACQUIRE_TIMEOUT, Link::open(&self.config));
-        let link = Arc::new(opened.await.map_err(|_elapsed| Error::Busy { source: None })??);
+        // Not busy but away: whoever waits is told so, and does not try again one by one.
+        let link = Arc::new(opened.await.map_err(|_elapsed| sqlx::Error::PoolTimedOut)??);
         place.link = Some(Arc::clone(&link));
         Ok(link)
     }
