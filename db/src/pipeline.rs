@@ -22,12 +22,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use percent_encoding::percent_decode_str;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection, Row as _};
 use tokio::task::JoinHandle;
-use tokio_postgres::types::{IsNull, ToSql, Type};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Statement, config};
 
 use crate::database::ACQUIRE_TIMEOUT;
@@ -179,7 +178,7 @@ impl Link {
             self.client.batch_execute("discard plans").await?;
         }
         let statement = self.prepared(bulk.text).await?;
-        let columns: Vec<&(dyn ToSql + Sync)> = bulk.columns.iter().map(|column| column as _).collect();
+        let columns: Vec<_> = bulk.columns.iter().map(Column::values).collect();
         let rows = self.client.query(&statement, &columns).await?;
         Ok(rows.into_iter().map(|row| Row(Answer::Piped(row))).collect())
     }
@@ -225,29 +224,14 @@ impl Bulk<'_> {
     }
 }
 
-impl ToSql for Column<'_> {
-    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+impl Column<'_> {
+    fn values(&self) -> &(dyn ToSql + Sync) {
         match self {
-            Self::Numbers(values) => values.to_sql(kind, out),
-            Self::Integers(values) => values.to_sql(kind, out),
-            Self::Booleans(values) => values.to_sql(kind, out),
-            Self::Texts(values) => values.to_sql(kind, out),
-            Self::Blobs(values) => values.to_sql(kind, out),
-        }
-    }
-
-    fn accepts(kind: &Type) -> bool {
-        [Type::INT4_ARRAY, Type::INT8_ARRAY, Type::BOOL_ARRAY, Type::TEXT_ARRAY, Type::BYTEA_ARRAY].contains(kind)
-    }
-
-    /// [`accepts`](ToSql::accepts) knows no value: which of its types fits this one is asked here.
-    fn to_sql_checked(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        match self {
-            Self::Numbers(values) => values.to_sql_checked(kind, out),
-            Self::Integers(values) => values.to_sql_checked(kind, out),
-            Self::Booleans(values) => values.to_sql_checked(kind, out),
-            Self::Texts(values) => values.to_sql_checked(kind, out),
-            Self::Blobs(values) => values.to_sql_checked(kind, out),
+            Self::Numbers(values) => values,
+            Self::Integers(values) => values,
+            Self::Booleans(values) => values,
+            Self::Texts(values) => values,
+            Self::Blobs(values) => values,
         }
     }
 }

@@ -147,7 +147,7 @@ async fn write_and_answer(db: &Db, jobs: Vec<Job>) {
     }
 }
 
-/// Side by side, so that those who can be written share what there is to share of a commit.
+/// Side by side, so that nobody waits for the answers of those before.
 async fn one_by_one(db: &Db, jobs: Vec<Job>) {
     let mut tasks = JoinSet::new();
     for job in jobs {
