@@ -277,3 +277,15 @@ async fn connections_that_died_while_they_rested_fail_nobody() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn sqlite_is_built_without_locks_around_its_memory() {
+    on_sqlite(async |db| {
+        let mut connection = db.read().await.unwrap();
+        let options = db::fetch_all!(&mut connection, (String,), "pragma compile_options").unwrap();
+        let has = |name: &str| options.iter().any(|(option,)| option == name);
+        assert!(has("DEFAULT_MEMSTATUS=0"), ".cargo/config.toml has to be read: {options:?}");
+        assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+    })
+    .await;
+}
