@@ -39,6 +39,7 @@ pub const COMPONENT: Component = Component {
         step!(19, "accounts", "0019_accounts.sql"),
         step!(20, "write_path", "0020_write_path.sql"),
         step!(21, "new_visit", "0021_new_visit.sql"),
+        step!(22, "first_step", "0022_first_step.sql"),
     ],
 };
 

@@ -130,14 +130,29 @@ impl<'c> Direct<'c> {
         self.run(statement.text, |prepared| prepared.execute(params_from_iter(&statement.values)).map(drop))
     }
 
-    /// Runs a statement that gives one row of two integers, the second of which may be absent.
+    /// Runs a statement that inserts one row; gives its number.
     ///
     /// # Errors
     ///
-    /// The engine's, and [`Error::Defect`] where there is no such row; the job is to give it back.
-    pub fn fetch_pair(&self, statement: &Statement<'_>) -> Result<(i64, Option<i64>), Error> {
+    /// The engine's, and [`Error::Defect`] where it inserts another number of rows; the job is to give it back.
+    pub fn insert(&self, statement: &Statement<'_>) -> Result<i64, Error> {
+        self.run(statement.text, |prepared| prepared.insert(params_from_iter(&statement.values)))
+    }
+
+    /// Runs a statement that gives a row of `N` integers, each of which may be absent; gives the first row, if any.
+    ///
+    /// # Errors
+    ///
+    /// The engine's, and [`Error::Defect`] where there is something else in a row; the job is to give it back.
+    pub fn fetch<const N: usize>(&self, statement: &Statement<'_>) -> Result<Option<[Option<i64>; N]>, Error> {
         self.run(statement.text, |prepared| {
-            prepared.query_one(params_from_iter(&statement.values), |row| Ok((row.get(0)?, row.get(1)?)))
+            let mut rows = prepared.query(params_from_iter(&statement.values))?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let mut integers = [None; N];
+            for (column, integer) in integers.iter_mut().enumerate() {
+                *integer = row.get(column)?;
+            }
+            Ok(Some(integers))
         })
     }
 
@@ -377,9 +392,12 @@ mod tests {
         type Done = i64;
 
         fn act(&self, connection: &Direct<'_>) -> Result<i64, Error> {
-            let text = "insert into numbers (number) values (?1) returning rowid, null";
-            let (row, nothing) = connection.fetch_pair(&Statement { text, values: vec![self.0.into()] })?;
-            assert_eq!(nothing, None);
+            let text = "insert into numbers (number) values (?1)";
+            let row = connection.insert(&Statement { text, values: vec![self.0.into()] })?;
+            let text = "select rowid, null from numbers where number = ?1";
+            let found = connection.fetch(&Statement { text, values: vec![self.0.into()] })?;
+            assert_eq!(found, Some([Some(row), None]));
+            assert_eq!(connection.fetch::<1>(&Statement { text, values: vec![Value::Null] })?, None);
             let text = "insert into words (number, word) values (?1, ?2)";
             let values = vec![self.0.into(), if self.0 < 0 { Value::Null } else { "a word".into() }];
             connection.execute(&Statement { text, values })?;

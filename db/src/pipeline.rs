@@ -248,18 +248,6 @@ impl Row {
             Answer::Alone(row) => Ok(row.try_get(column)?),
         }
     }
-
-    /// The boolean in a column, the first of which is 0.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Defect`] when there is no such column, something else in it, or nothing.
-    pub fn boolean(&self, column: usize) -> Result<bool, Error> {
-        match &self.0 {
-            Answer::Piped(row) => Ok(row.try_get(column)?),
-            Answer::Alone(row) => Ok(row.try_get(column)?),
-        }
-    }
 }
 
 /// What sqlx connects with, for the other driver, so that both read the same URL, environment and password file.

@@ -125,7 +125,7 @@ fn print_conditions(options: &Options, postgres: Option<&Postgres>) {
     println!(
         "The peers check that the time is free, and write a booking and one outbox row. api checks offers, hours and"
     );
-    println!("the client too, and writes client, booking, segment, transition and its messages; with one message (no");
+    println!("the client too, and writes client, booking, segment, link, log and its messages; with one message (no");
     println!(
         "reminders) that is the same work, and what has to hold is judged by it. Its settings are the defaults but for"
     );

@@ -189,9 +189,10 @@ async fn write_history(tx: &mut db::Tx, visits: i64, end: i64) -> anyhow::Result
          from past where number <= 10000;
 
          insert into bookings (id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start,
-             time_zone, price_tiyn, language, source, created_at)
+             time_zone, price_tiyn, language, source, created_at, booked_by)
          select number, business_id, 1 + number % (select count(*) from clients), 'Прежний клиент', 'completed', 2,
-             starts_at, starts_at + 1800, '2020-01-01T00:00:00', 'Asia/Almaty', 500000, 'ru', 'public', starts_at - 86400
+             starts_at, starts_at + 1800, '2020-01-01T00:00:00', 'Asia/Almaty', 500000, 'ru', 'public', starts_at - 86400,
+             'client'
          from past order by number;
 
          insert into booking_segments (business_id, booking_id, position, service_id, master_id, starts_at, ends_at,
@@ -200,8 +201,8 @@ async fn write_history(tx: &mut db::Tx, visits: i64, end: i64) -> anyhow::Result
              500000, true, false
          from past order by number;
 
-         insert into booking_transitions (business_id, booking_id, version, to_state, actor, at)
-         select business_id, number, 1, 'confirmed', 'client', starts_at - 86400 from past order by number;
+         insert into booking_transitions (business_id, booking_id, version, from_state, to_state, actor, at)
+         select business_id, number, 2, 'confirmed', 'completed', 'system', starts_at + 43200 from past order by number;
 
          insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
              state, due_at, next_at, expires_at, created_at)

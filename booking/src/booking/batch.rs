@@ -13,19 +13,16 @@ use db::pipeline::{Bulk, Column, Pipeline, Row};
 use db::sqlx::{self, Row as _, SqliteConnection};
 use db::{Engine, Tx};
 
-use crate::booking::rows;
+use crate::booking::rows::{self, Known};
 use crate::booking::transition::Remark;
 use crate::booking::write::{Draft, MessageRow, Outcome, SegmentRow};
 use crate::clock::Timestamp;
 use crate::consent::{FORM_VERSION, OPTED_OUT};
-use crate::id::{BookingId, ClientId, UserId};
+use crate::id::{ClientId, UserId};
 use crate::language::Language;
 use crate::phone::Phone;
 use crate::schema::NO_OVERLAP;
 use crate::store::StoreError;
-
-/// What SQLite refuses a visit with whose assumptions do not hold: there is no value for this column then.
-const MOVED: &str = "bookings_version_not_null";
 
 /// Writes the drafts in `tx`, on PostgreSQL as one statement; gives what became of each, in their order.
 ///
@@ -36,14 +33,16 @@ const MOVED: &str = "bookings_version_not_null";
 ///
 /// The database's.
 pub(super) async fn write(tx: &mut Tx, drafts: &[&Draft]) -> Result<Vec<Outcome>, StoreError> {
-    let written = match tx.engine()? {
-        Engine::Sqlite(connection) => sqlite(connection, drafts).await.map_err(db::Error::from),
+    match tx.engine()? {
+        Engine::Sqlite(connection) => {
+            let written = sqlite(connection, drafts).await.map_err(db::Error::from);
+            Ok(tx.note(written)?)
+        }
         Engine::Postgres(connection) => {
             let rows = bulk(drafts).fetch_alone(connection).await.map_err(db::Error::from);
-            rows.and_then(|rows| rows.iter().map(outcome).collect())
+            outcomes(drafts, &tx.note(rows)?)
         }
-    };
-    of_each(drafts, tx.note(written)?)
+    }
 }
 
 /// Like [`write`], as a transaction of its own behind the others that are under way; they are durable then.
@@ -52,23 +51,13 @@ pub(super) async fn write(tx: &mut Tx, drafts: &[&Draft]) -> Result<Vec<Outcome>
 ///
 /// The database's.
 pub(super) async fn pipe(pipeline: &Pipeline, drafts: &[&Draft]) -> Result<Vec<Outcome>, StoreError> {
-    let rows = pipeline.fetch(&bulk(drafts)).await?;
-    of_each(drafts, rows.iter().map(outcome).collect::<Result<_, _>>()?)
-}
-
-fn of_each(drafts: &[&Draft], outcomes: Vec<Outcome>) -> Result<Vec<Outcome>, StoreError> {
-    if outcomes.len() == drafts.len() {
-        Ok(outcomes)
-    } else {
-        Err(StoreError::Row { table: "bookings", id: 0, rule: "each visit was written or not" })
-    }
+    outcomes(drafts, &pipeline.fetch(&bulk(drafts)).await?)
 }
 
 /// What an error means for the draft that was written alone; none when it is an error.
 pub(super) fn refusal(error: &StoreError, draft: &Draft) -> Option<Outcome> {
     match error.constraint()? {
         NO_OVERLAP => Some(Outcome::Taken),
-        MOVED => Some(Outcome::Moved),
         // PostgreSQL passes over the segment that is taken; those of the other masters find no visit at the end.
         "foreign_key" if draft.segments.len() > 1 => Some(Outcome::Taken),
         _ => None,
@@ -78,19 +67,25 @@ pub(super) fn refusal(error: &StoreError, draft: &Draft) -> Option<Outcome> {
 async fn sqlite(connection: &mut SqliteConnection, drafts: &[&Draft]) -> Result<Vec<Outcome>, sqlx::Error> {
     let mut outcomes = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        for statement in rows::client(draft) {
-            query(&statement).execute(&mut *connection).await?;
-        }
-        let (id, client_id) = query(&rows::visit(draft))
-            .fetch_one(&mut *connection)
-            .await
-            .and_then(|row| Ok::<(i64, Option<i64>), _>((row.try_get(0)?, row.try_get(1)?)))?;
-        for statement in rows::parts(draft, id, client_id) {
-            query(&statement).execute(&mut *connection).await?;
-        }
-        outcomes.push(rows::booked(id, client_id));
+        outcomes.push(sqlite_one(connection, draft).await?);
     }
     Ok(outcomes)
+}
+
+async fn sqlite_one(connection: &mut SqliteConnection, draft: &Draft) -> Result<Outcome, sqlx::Error> {
+    let row = query(&rows::known(draft)).fetch_optional(&mut *connection).await?;
+    let known =
+        row.map(|row| Ok::<_, sqlx::Error>([row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?]));
+    let Some(known) = Known::of(known.transpose()?) else { return Ok(Outcome::Moved) };
+    let client_id = match (known.client_id, rows::newcomer(draft)) {
+        (None, Some(newcomer)) => Some(query(&newcomer).execute(&mut *connection).await?.last_insert_rowid()),
+        (client_id, _) => client_id,
+    };
+    let id = query(&rows::visit(draft, client_id)).execute(&mut *connection).await?.last_insert_rowid();
+    for statement in rows::parts(draft, id, client_id, known) {
+        query(&statement).execute(&mut *connection).await?;
+    }
+    Ok(rows::booked(id, client_id))
 }
 
 fn query<'q>(statement: &'q Statement<'_>) -> sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
@@ -114,7 +109,10 @@ fn query<'q>(statement: &'q Statement<'_>) -> sqlx::query::Query<'q, sqlx::Sqlit
 /// parts write it: each column of each part costs as much to prepare, at every execution, as the values of several
 /// visits. So does each join; what is one row at most is looked up by a subquery. The plan is made once, perhaps when the
 /// tables are empty: `offset 0` keeps a look-up by index from becoming a reading of the whole table.
-const POSTGRES: &str = "
+macro_rules! postgres {
+    ($chooser:literal) => {
+        concat!(
+            "
 with draft as materialized (
     select number, nextval('bookings_id_seq') as id, coalesce(($7::bigint[])[number], c.merged_into, c.id) as client_id,
         (select b.id from businesses b where b.id = ($1::bigint[])[number]
@@ -167,12 +165,53 @@ with draft as materialized (
     from winner
 ), booked as (
     insert into bookings (id, business_id, client_id, client_name, state, version, starts_at, ends_at, wall_start,
-        time_zone, price_tiyn, language, notes, source, due_at, created_at)
+        time_zone, price_tiyn, language, notes, source, due_at, created_at, booked_by, booked_by_id, remark)
     select id, business_id, client_id, ($20::text[])[number], ($28::text[])[number], 1, ($29::bigint[])[number],
         ($30::bigint[])[number], ($31::text[])[number], ($32::text[])[number], ($33::bigint[])[number],
-        ($34::text[])[number], ($35::text[])[number], ($36::text[])[number], ($37::bigint[])[number], created_at
+        ($34::text[])[number], ($35::text[])[number], ($36::text[])[number], ($37::bigint[])[number], created_at,
+        actor, actor_id, ($38::text[])[number]
     from visit
-), chooser as (
+",
+            $chooser,
+            "), link as (
+    insert into visit_links (issued_ms, token_hash, business_id, booking_id)
+    select ($39::bigint[])[number], ($40::bytea[])[number], business_id, id
+    from visit where ($40::bytea[])[number] is not null
+), consent as (
+    insert into client_consents (business_id, client_id, booking_id, purpose, granted, text_version, channel, evidence,
+        address, at)
+    select business_id, client_id, id, 'service', true, ($41::text[])[number], 'form', request_id, address, created_at
+    from visit
+    where ($41::text[])[number] is distinct from (select case when granted then text_version end
+            from client_consents said where said.client_id = visit.client_id and purpose = 'service'
+            order by said.id desc limit 1)
+        and ($41::text[])[number] is not null
+), audit as (
+    insert into audit_log (business_id, at, actor, actor_id, impersonator_id, address, request_id, entity, entity_id,
+        action, new)
+    select business_id, created_at, actor, coalesce(actor_id, case when actor = 'client' then client_id end),
+        ($42::bigint[])[number], address, request_id, 'booking', id, 'create', ($43::text[])[number]
+    from visit
+), message as (
+    insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
+        state, error, due_at, next_at, expires_at, created_at)
+    select business_id, (select a.id from accounts a where a.business_id = visit.business_id), id, ($47::text[])[part],
+        ($48::text[])[part], ($49::text[])[part], ($4::text[])[number], ($50::text[])[part], ($34::text[])[number],
+        ($44::text[])[number], ($45::text[])[number], ($51::bigint[])[part], ($51::bigint[])[part],
+        ($52::bigint[])[part], created_at
+    from generate_series(1, cardinality($46::int[])) as part join visit on number = ($46::int[])[part]
+)
+select number::bigint, id, client_id from visit
+union all select number, null, null from draft where not is_so"
+        )
+    };
+}
+
+/// Where nobody chose a language.
+const POSTGRES: &str = postgres!("");
+/// Where somebody did: a part that finds nothing to do costs what it costs to prepare.
+const POSTGRES_CHOSEN: &str = postgres!(
+    "), chooser as (
     update clients set language = ($22::text[])[number], updated_at = in_turn.created_at
     from (
         select number, business_id, client_id, created_at from visit
@@ -180,38 +219,8 @@ with draft as materialized (
     ) as in_turn
     where clients.business_id = in_turn.business_id and clients.id = in_turn.client_id
         and clients.language is distinct from ($22::text[])[number]
-), transition as (
-    insert into booking_transitions (business_id, booking_id, version, to_state, actor, actor_id, remark, at)
-    select business_id, id, 1, ($28::text[])[number], actor, actor_id, ($38::text[])[number], created_at from visit
-), link as (
-    insert into visit_links (token_hash, business_id, booking_id, created_at)
-    select ($39::bytea[])[number], business_id, id, created_at from visit where ($39::bytea[])[number] is not null
-), consent as (
-    insert into client_consents (business_id, client_id, booking_id, purpose, granted, text_version, channel, evidence,
-        address, at)
-    select business_id, client_id, id, 'service', true, ($40::text[])[number], 'form', request_id, address, created_at
-    from visit
-    where ($40::text[])[number] is distinct from (select case when granted then text_version end
-            from client_consents said where said.client_id = visit.client_id and purpose = 'service'
-            order by said.id desc limit 1)
-        and ($40::text[])[number] is not null
-), audit as (
-    insert into audit_log (business_id, at, actor, actor_id, impersonator_id, address, request_id, entity, entity_id,
-        action, new)
-    select business_id, created_at, actor, coalesce(actor_id, case when actor = 'client' then client_id end),
-        ($41::bigint[])[number], address, request_id, 'booking', id, 'create', ($42::text[])[number]
-    from visit
-), message as (
-    insert into outbox (business_id, account_id, booking_id, kind, dedup_key, wa_message_id, phone, text, language,
-        state, error, due_at, next_at, expires_at, created_at)
-    select business_id, (select a.id from accounts a where a.business_id = visit.business_id), id, ($46::text[])[part],
-        ($47::text[])[part], ($48::text[])[part], ($4::text[])[number], ($49::text[])[part], ($34::text[])[number],
-        ($43::text[])[number], ($44::text[])[number], ($50::bigint[])[part], ($50::bigint[])[part],
-        ($51::bigint[])[part], created_at
-    from generate_series(1, cardinality($45::int[])) as part join visit on number = ($45::int[])[part]
-)
-select visit.id, visit.client_id, is_so from draft left join visit on visit.number = draft.number
-order by draft.number";
+"
+);
 
 /// The statement with the rows of the drafts.
 fn bulk<'d>(drafts: &[&'d Draft]) -> Bulk<'d> {
@@ -255,7 +264,8 @@ fn bulk<'d>(drafts: &[&'d Draft]) -> Bulk<'d> {
         texts(drafts, |draft| draft.origin.source),
         integers(drafts, |draft| draft.due_at.map(Timestamp::seconds)),
         texts(drafts, |draft| remark(draft)),
-        blobs(drafts, |draft| draft.link.as_ref().map(<[u8; 32]>::as_slice)),
+        integers(drafts, |draft| draft.link.map(|link| link.issued_ms)),
+        blobs(drafts, |draft| draft.link.as_ref().map(|link| link.hash.as_slice())),
         texts(drafts, |draft| draft.agrees().then_some(FORM_VERSION)),
         integers(drafts, |draft| draft.origin.impersonator.map(UserId::get)),
         texts(drafts, |draft| draft.audit.as_str()),
@@ -269,16 +279,25 @@ fn bulk<'d>(drafts: &[&'d Draft]) -> Bulk<'d> {
         integers(&messages, |message| message.row.due_at.seconds()),
         integers(&messages, |message| message.row.expires_at.seconds()),
     ];
-    Bulk { text: POSTGRES, columns }
+    let has_choice = drafts.iter().any(|draft| draft.chosen.is_some());
+    Bulk { text: if has_choice { POSTGRES_CHOSEN } else { POSTGRES }, columns }
 }
 
-fn outcome(row: &Row) -> Result<Outcome, db::Error> {
-    let (id, client_id) = (row.integer(0)?.map(BookingId::new), row.integer(1)?.map(ClientId::new));
-    Ok(match id {
-        Some(id) => Outcome::Booked { id, client_id },
-        None if row.boolean(2)? => Outcome::Taken,
-        None => Outcome::Moved,
-    })
+/// What became of each draft: the statement names those that are visits now, and those that assumed what is not so.
+fn outcomes(drafts: &[&Draft], rows: &[Row]) -> Result<Vec<Outcome>, StoreError> {
+    let mut outcomes = vec![Outcome::Taken; drafts.len()];
+    for row in rows {
+        let (number, id, client_id) = (row.integer(0)?, row.integer(1)?, row.integer(2)?);
+        let place = number.and_then(|number| usize::try_from(number).ok()?.checked_sub(1));
+        let Some(outcome) = place.and_then(|place| outcomes.get_mut(place)) else {
+            return Err(StoreError::Row { table: "bookings", id: 0, rule: "each visit was written or not" });
+        };
+        *outcome = match id {
+            Some(id) => rows::booked(id, client_id),
+            None => Outcome::Moved,
+        };
+    }
+    Ok(outcomes)
 }
 
 /// A part of a draft; the drafts are numbered from 1.

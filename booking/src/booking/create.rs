@@ -363,7 +363,8 @@ impl Plan<'_> {
         booking: Booking,
         now: Timestamp,
     ) -> (Draft, usize) {
-        let link = platform.policy.public_url.as_ref().map(|_| LinkToken::fresh(&platform.entropy));
+        let link =
+            platform.policy.public_url.as_ref().map(|_| LinkToken::fresh(&platform.entropy, platform.clock.now_ms()));
         let planned = tell(platform, self.business, &booking, link.as_ref(), now);
         let messages = planned.len();
         let due_at = booking.due_at(booking.state, &self.business.settings.visits);

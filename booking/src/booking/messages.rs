@@ -135,7 +135,7 @@ impl<'a> Writer<'a> {
     ) -> Result<(), StoreError> {
         let (business_id, id) = (self.booking.business_id, self.booking.id);
         if self.link.is_some() && !planned.is_empty() {
-            link::keep(connection, business_id, id, token, now).await?;
+            link::keep(connection, business_id, id, token).await?;
         }
         let account_id = if planned.is_empty() { None } else { account(connection, business_id).await? };
         plan(connection, self.platform, self.booking, account_id, &planned, now).await?;
@@ -171,7 +171,7 @@ pub(super) async fn replan(
     news: Option<News>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let token = LinkToken::fresh(&platform.entropy);
+    let token = LinkToken::fresh(&platform.entropy, platform.clock.now_ms());
     let writer = Writer::new(platform, business, booking, Some(&token));
     let known = reminding::known(connection, booking).await?;
     let planned = match (news, &booking.client_phone) {
@@ -190,7 +190,7 @@ pub(super) async fn replan_reminders(
     booking: &Booking,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let token = LinkToken::fresh(&platform.entropy);
+    let token = LinkToken::fresh(&platform.entropy, platform.clock.now_ms());
     let writer = Writer::new(platform, business, booking, Some(&token));
     let known = reminding::known(connection, booking).await?;
     let planned = if booking.client_phone.is_some() { writer.reminders(&known, now) } else { Vec::new() };
@@ -208,7 +208,7 @@ pub(super) async fn reword(
     if booking.client_phone.is_none() {
         return Ok(());
     }
-    let token = LinkToken::fresh(&platform.entropy);
+    let token = LinkToken::fresh(&platform.entropy, platform.clock.now_ms());
     let writer = Writer::new(platform, business, booking, Some(&token));
     let known = reminding::known(connection, booking).await?;
     let mut planned = writer.reminders(&known, now);
@@ -219,7 +219,7 @@ pub(super) async fn reword(
         worded += outbox::reword(connection, business_id, (booking.id, key), text, language).await?;
     }
     if writer.link.is_some() && worded > 0 {
-        link::keep(connection, booking.business_id, booking.id, &token, now).await?;
+        link::keep(connection, booking.business_id, booking.id, &token).await?;
     }
     Ok(())
 }

@@ -10,8 +10,8 @@
 //!
 //! A visit has one or more segments: a service by a master, each with its own time. While the visit is live, its
 //! segments hold their masters, and the database refuses any other that overlaps; so do those of a
-//! [hold](crate::hold). Each change is a compare-and-set on the version, and leaves a row in `booking_transitions`
-//! that nothing changes, and one in the audit log.
+//! [hold](crate::hold). Who booked it is in the visit's own row. Each change is a compare-and-set on the
+//! version, and leaves a row in `booking_transitions` that nothing changes, and one in the audit log.
 
 mod acknowledge;
 mod asked;

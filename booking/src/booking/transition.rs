@@ -28,7 +28,7 @@ text_enum! {
 pub struct Transition {
     /// The version that it made.
     pub version: i64,
-    /// The state before; none is the booking itself.
+    /// The state before; none where the visit was booked.
     pub from: Option<BookingState>,
     /// The state after.
     pub to: BookingState,
@@ -132,18 +132,21 @@ pub(super) async fn state_before(
 ) -> Result<Option<BookingState>, StoreError> {
     let row = db::fetch_optional!(
         connection,
-        (i64, String),
-        "select id, from_state from booking_transitions
+        (String,),
+        "select from_state from booking_transitions
          where business_id = $1 and booking_id = $2 and to_state = $3 and from_state <> to_state
          order by version desc limit 1",
         booking.business_id,
         booking.id,
         booking.state.as_str(),
     )?;
-    row.map(|(id, text)| BookingState::of_row(&text, "booking_transitions", id)).transpose()
+    row.map(|(text,)| BookingState::of_row(&text, TABLE, booking.id.get())).transpose()
 }
 
 /// A visit's life so far. Empty for one of another business.
+///
+/// How it was booked is in the row of the visit, what followed in `booking_transitions`: the first step's state before
+/// is the one it was booked in.
 ///
 /// # Errors
 ///
@@ -156,8 +159,15 @@ pub async fn transitions(
     let rows = db::fetch_all!(
         connection,
         Row,
-        "select id, version, from_state, to_state, actor, actor_id, reason, remark, moved_from, moved_to, at
-         from booking_transitions where business_id = $1 and booking_id = $2 order by version",
+        "select booking_id, version, from_state, to_state, actor, actor_id, reason, remark, moved_from, moved_to, at
+         from booking_transitions where business_id = $1 and booking_id = $2
+         union all
+         select id, 1, null, coalesce(
+                 (select t.from_state from booking_transitions t where t.booking_id = b.id order by t.version limit 1),
+                 b.state),
+             booked_by, booked_by_id, null, remark, null, null, created_at
+         from bookings b where b.business_id = $1 and b.id = $2
+         order by version",
         business_id,
         booking_id,
     )?;
@@ -176,9 +186,11 @@ impl Actor {
     }
 }
 
+const TABLE: &str = "booking_transitions";
+
 #[derive(sqlx::FromRow)]
 struct Row {
-    id: i64,
+    booking_id: i64,
     version: i64,
     from_state: Option<String>,
     to_state: String,
@@ -195,9 +207,8 @@ impl TryFrom<Row> for Transition {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let table = "booking_transitions";
-        let broken = |rule| StoreError::Row { table, id: row.id, rule };
-        let state = |text: &str| BookingState::of_row(text, table, row.id);
+        let broken = |rule| StoreError::Row { table: TABLE, id: row.booking_id, rule };
+        let state = |text: &str| BookingState::of_row(text, TABLE, row.booking_id);
         let actor = match (row.actor.as_str(), row.actor_id) {
             ("client", None) => Actor::Client,
             ("user", Some(id)) => Actor::User(UserId::new(id)),
@@ -215,7 +226,7 @@ impl TryFrom<Row> for Transition {
             from: row.from_state.as_deref().map(state).transpose()?,
             to: state(&row.to_state)?,
             actor,
-            remark: row.remark.as_deref().map(|text| Remark::of_row(text, table, row.id)).transpose()?,
+            remark: row.remark.as_deref().map(|text| Remark::of_row(text, TABLE, row.booking_id)).transpose()?,
             reason: row.reason,
             moved,
             at: row.at,

@@ -3,8 +3,8 @@
 //! Everything is decided and worded before it goes to the [`Writer`](super::writer::Writer), for which others wait. What
 //! was not read for the decision goes along as [`Assumed`], and the statement that writes the visit checks it.
 //!
-//! A new visit is: its client, if the number is new; the visit; its segments, which the constraint guards; the first of
-//! its transitions; its messages, and the link that they hold; and a row of the audit log.
+//! A new visit is: its client, if the number is new; the visit; its segments, which the constraint guards; its messages,
+//! and the link that they hold; and a row of the audit log.
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::id::{BookingId, ClientId, MasterId, ServiceId, UserId};
 use crate::language::Language;
-use crate::link::LinkToken;
+use crate::link::{self, LinkToken};
 use crate::name::Name;
 use crate::outbox;
 use crate::phone::Phone;
@@ -73,8 +73,8 @@ pub(super) struct Draft {
     pub(super) is_stopped: bool,
     /// When time acts on the visit.
     pub(super) due_at: Option<Timestamp>,
-    /// The hash of the token that the messages hold, if they do.
-    pub(super) link: Option<[u8; 32]>,
+    /// What is kept of the token that the messages hold, if they do.
+    pub(super) link: Option<link::Kept>,
     /// What the audit log says of it.
     pub(super) audit: String,
     pub(super) assumed: Assumed,
@@ -151,7 +151,7 @@ impl Draft {
         entropy: &Entropy,
     ) -> Self {
         let messages: Vec<_> = planned.into_iter().map(|planned| MessageRow::new(planned, entropy)).collect();
-        let link = link.filter(|_| !messages.is_empty()).map(LinkToken::hash);
+        let link = link.filter(|_| !messages.is_empty()).map(LinkToken::kept);
         Self { messages, is_stopped, link, ..self }
     }
 

@@ -21,6 +21,7 @@ use db::direct::{self, Direct, Jobs};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::booking::rows::Known;
 use crate::booking::write::{Draft, Outcome};
 use crate::booking::{batch, rows};
 use crate::store::StoreError;
@@ -81,11 +82,14 @@ impl direct::Job for Job {
     type Done = Outcome;
 
     fn act(&self, connection: &Direct<'_>) -> Result<Outcome, db::Error> {
-        for statement in rows::client(&self.draft) {
-            connection.execute(&statement)?;
-        }
-        let (id, client_id) = connection.fetch_pair(&rows::visit(&self.draft))?;
-        for statement in rows::parts(&self.draft, id, client_id) {
+        let draft = &self.draft;
+        let Some(known) = Known::of(connection.fetch(&rows::known(draft))?) else { return Ok(Outcome::Moved) };
+        let client_id = match (known.client_id, rows::newcomer(draft)) {
+            (None, Some(newcomer)) => Some(connection.insert(&newcomer)?),
+            (client_id, _) => client_id,
+        };
+        let id = connection.insert(&rows::visit(draft, client_id))?;
+        for statement in rows::parts(draft, id, client_id, known) {
             connection.execute(&statement)?;
         }
         Ok(rows::booked(id, client_id))

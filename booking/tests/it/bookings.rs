@@ -224,11 +224,16 @@ async fn a_visit_cannot_be_cancelled_late_unless_on_purpose() {
 async fn the_log_of_states_cannot_be_changed() {
     on_each(async |db| {
         let salon = Salon::open(&db).await;
-        salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
-        for statement in ["update booking_transitions set reason = 'x'", "delete from booking_transitions"] {
+        let booking = salon.book("2026-01-16T14:00:00", "87771234567").await.unwrap();
+        salon.as_client(booking.id, &CANCEL).await.unwrap();
+        for (statement, rule) in [
+            ("update booking_transitions set reason = 'x'", "booking_transitions_append_only"),
+            ("delete from booking_transitions", "booking_transitions_append_only"),
+            ("update bookings set remark = 'x', notes = 'x'", "bookings_booked_by_stays"),
+        ] {
             let mut tx = db.begin().await.unwrap();
             let error = db::execute!(&mut tx, statement).unwrap_err();
-            assert!(error.is_constraint("booking_transitions_append_only"), "{error:?}");
+            assert!(error.is_constraint(rule), "{statement}: {error:?}");
         }
     })
     .await;

@@ -1,8 +1,13 @@
 //! A database from before with visits in it is brought up to date, whole.
 
+use booking::booking::{Actor, BookingState, Remark};
+use booking::clock::Timestamp;
+use booking::id::{BookingId, BusinessId, UserId};
+use booking::link::{self, LinkToken};
 use booking::schema::COMPONENT;
 use db::migration::Component;
 use db::testing::on_each;
+use sha2::{Digest, Sha256};
 
 const BEFORE: &str = "
 insert into businesses (id, subdomain, name, phone, time_zone, language, state, created_at)
@@ -63,14 +68,22 @@ async fn visits_from_before_are_all_there() {
                  (select count(*) from booking_transitions), (select count(*) from outbox where booking_id = 1)",
         )
         .unwrap();
-        assert_eq!(counts, (2, 2, 3, 1));
+        assert_eq!(counts, (2, 2, 1, 1), "how a visit was booked is in its own row");
         let due = db::fetch_all!(&mut connection, (i64, Option<i64>), "select id, due_at from bookings order by id",)
             .unwrap();
         assert_eq!(due, [(1, Some(7_200 + 43_200)), (2, None)]);
-        let (actor_id,) =
-            db::fetch_one!(&mut connection, (Option<i64>,), "select actor_id from booking_transitions where id = 1")
-                .unwrap();
-        assert_eq!(actor_id, Some(1));
+        let life = async |connection: &mut _, id| {
+            let steps =
+                booking::booking::transitions(connection, BusinessId::new(1), BookingId::new(id)).await.unwrap();
+            steps.into_iter().map(|step| (step.from, step.to, step.actor, step.remark, step.reason)).collect::<Vec<_>>()
+        };
+        let (confirmed, cancelled) = (BookingState::Confirmed, BookingState::Cancelled);
+        let by_owner = (None, confirmed, Actor::User(UserId::new(1)), Some(Remark::Overbooked), None);
+        assert_eq!(life(&mut connection, 1).await, [by_owner]);
+        let late = Some("late".to_owned());
+        let by_client = (None, confirmed, Actor::Client, None, None);
+        let called_off = (Some(confirmed), cancelled, Actor::Client, None, late);
+        assert_eq!(life(&mut connection, 2).await, [by_client, called_off]);
         // What was typed stands in one place.
         let log = db::fetch_all!(&mut connection, (String,), "select new from audit_log order by id").unwrap();
         assert!(log[0].0.contains("cancelled") && !log[0].0.contains("reason"), "{log:?}");
@@ -85,6 +98,8 @@ async fn visits_from_before_are_all_there() {
                 "booking_segments_no_overlap",
             ),
             ("update booking_transitions set reason = 'x'", "booking_transitions_append_only"),
+            ("update bookings set booked_by = 'client'", "bookings_booked_by_stays"),
+            ("update bookings set booked_by_id = 2, state = state", "bookings_booked_by_stays"),
             ("update bookings set business_id = 2", "foreign_key"),
             ("update bookings set ends_at = starts_at where id = 2", "bookings_interval"),
             ("update bookings set price_tiyn = -1 where id = 2", "bookings_price"),
@@ -133,6 +148,37 @@ async fn visits_from_before_are_all_there() {
         let mut tx = db.begin().await.unwrap();
         tx.run_script("delete from booking_segments where hold_id = 1; delete from holds").await.unwrap();
         tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_from_before_leads_to_its_visit() {
+    on_each(async |db| {
+        let up_to = |step| Component { name: COMPONENT.name, steps: &COMPONENT.steps[..step] };
+        db.migrate(&up_to(7)).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.run_script(BEFORE).await.unwrap();
+        tx.commit().await.unwrap();
+        db.migrate(&up_to(21)).await.unwrap();
+        let token = "00112233445566778899aabbccddeeff";
+        let mut tx = db.begin().await.unwrap();
+        db::execute!(
+            &mut tx,
+            "insert into visit_links (token_hash, business_id, booking_id, created_at) values ($1, 1, 2, 77)",
+            Sha256::digest(token).as_slice(),
+        )
+        .unwrap();
+        tx.commit().await.unwrap();
+        db.migrate(&COMPONENT).await.unwrap();
+        let mut connection = db.read().await.unwrap();
+        let mut find = async |token: &str, now| {
+            link::find(&mut connection, &LinkToken::given(token), Timestamp::from_seconds(now)).await.unwrap()
+        };
+        assert_eq!(find(token, 7_199).await, Some((BusinessId::new(1), BookingId::new(2))));
+        assert_eq!(find(token, 7_200).await, None, "the visit is over");
+        assert_eq!(find(&token.to_uppercase(), 7_199).await, None);
+        assert_eq!(find(&format!("00000000004d{token}"), 7_199).await, None);
     })
     .await;
 }
