@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::civil::Date;
 
-use crate::booking::Asked;
+use crate::booking::{Asked, week};
 use crate::business::Business;
 use crate::id::BusinessId;
 use crate::slots::Part;
@@ -29,7 +29,7 @@ struct Memory {
     visits: HashMap<Visits, (i64, Arc<Asked>)>,
 }
 
-/// What by whom on a date.
+/// What by whom in the week that begins on a date.
 type Visits = (BusinessId, Box<[Part]>, Date);
 
 impl Known {
@@ -38,9 +38,9 @@ impl Known {
         self.memory().businesses.get(subdomain).cloned()
     }
 
-    /// What visits of a kind rest on, as of the business's revision.
+    /// What visits of a kind that begin on a date rest on, as of the business's revision.
     pub(crate) fn asked(&self, business: &Business, parts: &[Part], date: Date) -> Option<Arc<Asked>> {
-        let key = (business.id, parts.into(), date);
+        let key = (business.id, parts.into(), week(date));
         let memory = self.memory();
         let (revision, asked) = memory.visits.get(&key)?;
         (*revision == business.revision).then(|| Arc::clone(asked))
@@ -53,11 +53,12 @@ impl Known {
         memory.businesses.insert(business.subdomain.as_str().into(), business);
     }
 
-    /// Remembers what was read after the business was.
+    /// Remembers what was read after the business was, for a visit of this kind that begins on this date: it is of the
+    /// whole week.
     pub(crate) fn learn_asked(&self, business: &Business, parts: &[Part], date: Date, asked: Arc<Asked>) {
         let mut memory = self.memory();
         make_room(&mut memory.visits);
-        memory.visits.insert((business.id, parts.into(), date), (business.revision, asked));
+        memory.visits.insert((business.id, parts.into(), week(date)), (business.revision, asked));
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

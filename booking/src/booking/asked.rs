@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use db::Connection;
 use jiff::Span;
+use jiff::civil::Date;
 
 use crate::availability::Calendar;
 use crate::booking::Windows;
@@ -23,6 +24,7 @@ use crate::store::StoreError;
 /// More days than the longest visit touches: ten parts of twelve hours.
 const MOST_DAYS: i64 = 7;
 const DAY_SECONDS: i64 = 86_400;
+const WEEK_DAYS: i64 = 7;
 
 /// Parameters: $1 business, $2 master, $3 service, $4 phone, $5 and $6 the first and last date, $7 now.
 macro_rules! asked {
@@ -58,8 +60,8 @@ const SQLITE: &str = asked!(
 );
 const POSTGRES: &str = asked!("json_agg(h)::text");
 
-/// What the business offers for the parts of a visit that begins on one date, and when the masters work then. It is the
-/// same for everybody.
+/// What the business offers for the parts of a visit, and when the masters work in the week that it begins in; where any
+/// master will do, only at the time that was asked for. It is the same for everybody.
 pub(crate) struct Asked {
     /// The visits that it could be, in the order in which to try them: one where every master was named, else those
     /// that seem free at the time that was asked for.
@@ -75,7 +77,7 @@ pub(crate) struct Asked {
 
 /// Whether somebody works at every part, free or not.
 enum Open {
-    /// To be looked up in the masters' calendars of the date.
+    /// To be looked up in the masters' calendars of the week.
     Named(BTreeMap<MasterId, Calendar>),
     /// Found out for the time that was asked for.
     Anybody(bool),
@@ -115,6 +117,11 @@ struct ClientRow {
     ahead: i64,
 }
 
+/// The first date of the week of a date.
+pub(crate) fn week(date: Date) -> Date {
+    date.saturating_sub(Span::new().days(date.weekday().to_monday_zero_offset()))
+}
+
 impl ClientRow {
     fn read(self) -> Result<Standing, StoreError> {
         let chosen = self.client_id.zip(self.client_language.as_deref());
@@ -152,8 +159,9 @@ impl Asked {
         start: Timestamp,
         now: Timestamp,
     ) -> Result<(Self, Standing), OfferError> {
-        let from = business.zone.date(start);
-        let to = from.saturating_add(Span::new().days(MOST_DAYS));
+        // Of its whole week: for its other days this can be remembered, and costs next to nothing more.
+        let from = week(business.zone.date(start));
+        let to = from.saturating_add(Span::new().days(WEEK_DAYS + MOST_DAYS));
         let (mut offers, mut terms) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
         let (mut hours, mut client) = (BTreeMap::new(), Standing::default());
         for part in parts {
@@ -184,8 +192,8 @@ impl Asked {
             offers.push((part.pause_minutes, offer));
         }
         let visit = Visit::new(offers);
-        // However late on the first date it begins.
-        let to = from.saturating_add(Span::new().days(1 + visit.seconds() / DAY_SECONDS));
+        // However late in the week it begins.
+        let to = from.saturating_add(Span::new().days(WEEK_DAYS + visit.seconds() / DAY_SECONDS));
         let mut calendars = BTreeMap::new();
         for (master_id, plans) in &hours {
             let days = plans.days(*master_id, from, to)?;
@@ -238,7 +246,8 @@ impl Asked {
         Ok((Self { visits: found.visits, terms, notice, horizon_days, open }, client))
     }
 
-    /// Whether somebody works at every part of the visit that begins at `start`, on the date it was looked up for.
+    /// Whether somebody works at every part of the visit that begins at `start`, in the week it was looked up for; where
+    /// any master will do, whether somebody does at the time it was looked up for.
     pub(super) fn is_open(&self, start: Timestamp) -> bool {
         match &self.open {
             Open::Anybody(open) => *open,

@@ -34,7 +34,7 @@ mod writer;
 
 pub use acknowledge::acknowledge;
 pub(crate) use acknowledge::note as note_acknowledged;
-pub(crate) use asked::Asked;
+pub(crate) use asked::{Asked, week};
 pub use change::{By, Change, ChangeError, change};
 pub use create::{CreateError, NewBooking, Party, Source, create};
 pub(crate) use held::HoldDraft;

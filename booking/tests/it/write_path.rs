@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use booking::availability::Interval;
 use booking::booking::CreateError;
+use booking::business;
 use booking::outbox;
+use booking::schedule::{self, WeeklyInterval};
 use booking::slots::Item;
 use db::Db;
 use db::testing::on_each;
+use jiff::civil::Weekday;
 use tokio::task::JoinSet;
 
 use crate::salon::{PUBLIC, Salon};
@@ -42,6 +46,37 @@ async fn what_is_remembered_is_never_acted_on_when_it_has_changed() {
         change(&db, "delete from master_services").await;
         let gone = salon.book("2026-01-16T16:00:00", "87771234567").await.unwrap_err();
         assert!(matches!(gone, CreateError::Offer(_)), "{gone:?}");
+    })
+    .await;
+}
+
+/// The hours go behind the back of whoever remembers them, so what is booked after that is booked by memory.
+#[tokio::test]
+async fn a_visit_is_remembered_for_its_week() {
+    on_each(async |db| {
+        let mut salon = Salon::open(&db).await;
+        let mut tx = db.begin().await.unwrap();
+        let interval = Interval::new(0, 1_440).unwrap();
+        let week = Weekday::Monday.cycle_forward().take(7);
+        let hours: Vec<_> = week.map(|weekday| WeeklyInterval { weekday, interval }).collect();
+        schedule::set_weekly(&mut tx, salon.business.id, salon.masters[0], &hours).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut connection = db.read().await.unwrap();
+        salon.business = business::by_subdomain(&mut connection, "demo").await.unwrap().unwrap();
+        drop(connection);
+        salon.book("2026-01-20T12:00:00", "87771234567").await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let (revision,) = db::fetch_one!(&mut tx, (i64,), "select revision from businesses").unwrap();
+        tx.run_script("delete from weekly_hours").await.unwrap();
+        db::execute!(&mut tx, "update businesses set revision = $1", revision).unwrap();
+        tx.commit().await.unwrap();
+        for start in ["2026-01-19T00:00:00", "2026-01-22T12:00:00", "2026-01-25T23:45:00"] {
+            salon.book(start, "87771234568").await.unwrap();
+        }
+        for start in ["2026-01-18T23:45:00", "2026-01-26T02:00:00"] {
+            let other = salon.book(start, "87771234569").await.unwrap_err();
+            assert!(matches!(other, CreateError::Closed { .. }), "{start}: {other:?}");
+        }
     })
     .await;
 }
